@@ -160,7 +160,7 @@ def make_engine(threads: int | None = None, name: str = "native") -> Engine:
     """What trains the networks: `native`, or `torch` for PyTorch.
 
     Raises:
-        ConfigError: There are not so many threads, no such engine, or it is not installed.
+        ConfigError: There are not this many threads, no such engine, or it is not installed.
     """
     if name not in ENGINES:
         raise ConfigError(f"engine: found {name!r}; {did_you_mean(name, ENGINES)}")

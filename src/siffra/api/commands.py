@@ -237,10 +237,10 @@ def _gpus_of_a_run(gpus: tuple[str, ...]) -> float:
 
 
 def expect_no_engine(running: RunOptions) -> None:
-    """See that a program is run as programs are: siffra's engines mean nothing to it.
+    """Check that no option is set that only siffra's own engines have.
 
     Raises:
-        ConfigError: It is not.
+        ConfigError: One is.
     """
     for name in ("engine", "threads", "alone"):
         is_ours = name == "engine" or not running.is_cluster
@@ -249,7 +249,7 @@ def expect_no_engine(running: RunOptions) -> None:
 
 
 def expect_none(given: Mapping[str, object], whose: str) -> None:
-    """See that no argument is given that would be ignored: one that is for another kind of runs.
+    """Check that no argument is given that would be ignored: one for another kind of run.
 
     Raises:
         ConfigError: One is.
@@ -261,10 +261,10 @@ def expect_none(given: Mapping[str, object], whose: str) -> None:
 
 
 def expect_metrics(metrics: Sequence[Metric]) -> None:
-    """See that it is said what is measured.
+    """Check that a metric is given.
 
     Raises:
-        ConfigError: It is not.
+        ConfigError: None is.
     """
     if not metrics:
         raise ConfigError("metric: found none; say what is measured, as val_loss:lower.")

@@ -149,7 +149,7 @@ class RunOptions:
     def on_cluster(
         self, runs: Callable[[], Any], *, cpus: int = 1, gpus: float = 0.0, **how: Any
     ) -> Executor:
-        """The cluster that makes `runs`, each on so many CPUs and GPUs.
+        """The cluster that makes `runs`, each on this many CPUs and GPUs.
 
         Args:
             runs: See `RayExecutor`, as for all that is `how`.

@@ -38,7 +38,7 @@ def seconds_or_none(time: str | float | None, name: str = "time") -> float | Non
     """`5m` in seconds.
 
     Raises:
-        ConfigError: It is no length of time.
+        ConfigError: It is not a length of time.
     """
     return None if time is None else seconds_of(time, name)
 

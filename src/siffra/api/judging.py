@@ -122,7 +122,7 @@ def _once(metrics: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _refuse_misfits(seed: Any, baseline: Any, results: Any) -> None:
-    """See that single arguments are of the kind that they must be."""
+    """Check the types of single arguments."""
     for option, value, kinds, wanted in (
         ("seed", seed, str, "a column's name"),
         ("baseline", baseline, Mapping, "values by column, as {'lr': 0.1}"),

@@ -53,7 +53,7 @@ def run_lab(
         preset: `quick` (3 epochs at most), `standard` (20) or `full` (each run as its lab file
             says); None: the one that the lab file names, `full` if it names none. The study is
             `quick`.
-        epochs: Train every run for so many, whatever the preset and the lab file say.
+        epochs: Train every run for this many, whatever the preset and the lab file say.
         seeds: A fixed number of seeds for each setting, judged once, instead of a budget.
         time: The budget of training time, as `"5m"` or in seconds: each setting gets five seeds,
             and claims that are still open get more for as long as it lasts (default: `quick` 5

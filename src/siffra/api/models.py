@@ -145,7 +145,7 @@ def _onnx_file() -> ModuleType:
 
 
 def expect_to_save(path: Path, model: Model) -> None:
-    """See that `model` can be saved at `path`: better told before its training than after.
+    """Check that `model` can be saved at `path`, before it is trained.
 
     Raises:
         ModelFileError: It cannot.

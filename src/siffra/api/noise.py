@@ -72,7 +72,7 @@ def noise(
 
 
 def expect_difference(difference: float | None) -> None:
-    """See that it can be asked for.
+    """Check a difference that is asked about.
 
     Raises:
         ConfigError: It is not above 0, or not finite.

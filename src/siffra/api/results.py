@@ -165,7 +165,7 @@ def class_report(folder: Path | str, *, out: Path | str, language: str = "en") -
 
 
 def expect_report(out: Path | str | None, language: str = "en") -> None:
-    """See that a report can be written to `out`, which is made: better told before the training.
+    """Make the folder `out`, and check that a report can be written to it, before the training.
 
     Raises:
         SiffraError: It cannot, or not in this language.

@@ -33,7 +33,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 _AT_ONCE = 256
-"""Rows are predicted so many at a time, the last of them filled up: so the probabilities of a row
+"""Rows are predicted this many at a time, the last of them filled up: so the probabilities of a row
 do not depend, to the last bit, on how many others are asked about."""
 _BYTE = 1 / 255
 _ONE_AT_A_TIME = threading.Lock()

@@ -86,7 +86,8 @@ def tune(
         watch: Of a program, files that it depends on.
         timeout: Of a program, how long a run may take.
         gpus: Of a program, one run at a time on each of these.
-        jobs: How many runs are made at once (default: one); so many settings are proposed together.
+        jobs: How many runs are made at once (default: one); this many settings are proposed
+        together.
         store: The file of finished runs, beside which the search is kept. Of a function nothing is
             kept unless it is given.
         language: Of the answer: `en` or `sv`.

@@ -98,7 +98,7 @@ def known(option: str, names: str | None, choices: Sequence[str]) -> list[str]:
 def bench(
     workloads: Sequence[str], *, threads: int, images: int, say: Callable[[str], None]
 ) -> Iterator[Result]:
-    """Time each of `workloads` on so many `threads`, with `images` an epoch; `say` is progress.
+    """Time each of `workloads` on this many `threads`, with `images` an epoch; `say` is progress.
 
     Raises:
         BenchError: A training failed, or took too long.

@@ -30,7 +30,7 @@ def demand(name: str, images: int) -> Demand:
 
 
 def time_workload(name: str, images: int, threads: int, turns: int) -> list[float]:
-    """Wall seconds of each of so many `turns`: epochs on `images`, or scorings of them."""
+    """Wall seconds of each of this many `turns`: epochs on `images`, or scorings of them."""
     workload, dataset, engine = WORKLOADS[name], digits(images), NativeEngine(threads)
     if workload.task == "train":
         return time_epochs(engine, workload.setting, dataset, turns)
@@ -46,7 +46,7 @@ def time_workload(name: str, images: int, threads: int, turns: int) -> list[floa
 
 
 def time_epochs(engine: Engine, setting: Setting, dataset: Dataset, epochs: int) -> list[float]:
-    """Wall seconds of each of so many epochs of one training."""
+    """Wall seconds of each of the `epochs` of one training."""
     training = setting.training.model_copy(update={"epochs": epochs})
     seconds: list[float] = []
     engine.prepare(setting.model, training, dataset)
@@ -56,7 +56,7 @@ def time_epochs(engine: Engine, setting: Setting, dataset: Dataset, epochs: int)
 
 @cache
 def digits(images: int) -> Dataset:
-    """MNIST's first so many training images, and as many test images if there are."""
+    """The first `images` training images of MNIST, and as many test images if there are."""
     full = load_dataset()
     return replace(full, train=full.train.some(images), test=full.test.some(images))
 

@@ -103,7 +103,7 @@ def as_model(model: object) -> Any:
     """A value of the knob `model`, with a function or the name of one made a `Factory`.
 
     Raises:
-        ConfigError: It is no function that can be used; see `load_factory`.
+        ConfigError: It is not a function that can be used; see `load_factory`.
     """
     if isinstance(model, Factory):
         return model

@@ -146,7 +146,7 @@ def _in_order(
 
 
 def _refuse_unaligned(x: object, y: object, where: str) -> None:
-    """See that rows and labels with pandas' index are in the same order by it."""
+    """Check that rows and labels with pandas' index are in the same order by it."""
     first, second = getattr(x, "index", None), getattr(y, "index", None)
     if not hasattr(first, "equals") or not hasattr(second, "equals"):
         return

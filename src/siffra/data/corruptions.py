@@ -17,7 +17,7 @@ def noisy(images: np.ndarray, deviation: float, rng: np.random.Generator) -> np.
 def blurred(
     images: np.ndarray, deviation: float, rng: np.random.Generator | None = None
 ) -> np.ndarray:
-    """Images blurred by a normal kernel whose standard deviation is so many pixels.
+    """Images blurred by a normal kernel whose standard deviation is this many pixels.
 
     Around the image everything is zero, as for `siffra.data.shifts.warp`.
     """

@@ -101,7 +101,7 @@ def opened_csv(path: Path, dialect: Dialect, as_text: Callable[[str], bool]) -> 
 def refuse_data_as_names(
     path: Path, names: Sequence[str], columns: Mapping[str, np.ndarray] | None = None
 ) -> None:
-    """See that the first line names the columns; without `columns`, as far as that can be told.
+    """Check that the first line names the columns; without `columns`, as far as that can be told.
 
     A line of data has numbers where its column has such numbers, and its class is one of the
     others' classes. Years, pixels, wavelengths and what pandas calls columns without names (0, 1,
@@ -128,7 +128,7 @@ def refuse_data_as_names(
 
 
 def _refuse_swallowed(file: BinaryIO, path: Path, dialect: Dialect) -> None:
-    """See that no quote is left open, so that the lines up to the next one, or all, are a cell.
+    """Check that no quote is left open, so that the lines up to the next one, or all, are a cell.
 
     A cell may have several lines. One that was left open is known by what is in it: as many values
     on each line as the table has columns, some of them numbers.

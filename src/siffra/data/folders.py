@@ -46,7 +46,7 @@ class PictureFiles:
 
 
 def picture_folders(path: Path) -> PictureFiles | None:
-    """The pictures in the folder `path`; None if it is no folder with folders of pictures.
+    """The pictures in the folder `path`; None if it is not a folder with folders of pictures.
 
     Raises:
         DataError: There is a part for training and none for testing, or there are pictures that

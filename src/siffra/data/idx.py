@@ -24,7 +24,7 @@ _NAME = re.compile(
 _SETS = {"train": "train", "t10k": "test", "test": "test"}
 _UNSIGNED_BYTES = 8
 _MOST_DENSE = 1032
-"""Deflate makes at most so many bytes of one."""
+"""Deflate makes at most this many bytes of one."""
 
 Files = dict[tuple[str, str], Path]
 """The files of a data set by set and content, as ("test", "labels")."""

@@ -22,7 +22,7 @@ class Shift:
     stream of the data set's seed that it draws from, and `unit` what it draws for each image is in
     (None: it draws nothing that is kept). A strength that is a share `is_share`.
 
-    `allows` says whether a strength is possible for images whose shorter side has so many pixels,
+    `allows` says whether a strength is possible for images whose shorter side has this many pixels,
     `wanted` which ones are.
     """
 

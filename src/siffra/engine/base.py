@@ -81,7 +81,7 @@ class Fitted(abc.ABC):
 
 
 class Steps(Protocol):
-    """A training that takes so many steps as it is asked for, and waits between them."""
+    """A training that takes this many steps as it is asked for, and waits between them."""
 
     def begin_epoch(self) -> None:
         """Do what comes before the steps of every epoch, such as drawing its augmentation."""

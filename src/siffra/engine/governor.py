@@ -46,7 +46,7 @@ class Pieces(Protocol):
     """What decides how long the next piece of a loop is, and how many threads it gets."""
 
     def length(self, images: int) -> int:
-        """How many units of so many images each the next piece should have."""
+        """How many units of this many images each the next piece should have."""
         ...
 
     def begin(self) -> int:
@@ -54,14 +54,14 @@ class Pieces(Protocol):
         ...
 
     def end(self, images: int) -> None:
-        """It has ended: it was so many images; 0 if they can't be compared with others."""
+        """It has ended: it was this many images; 0 if they can't be compared with others."""
         ...
 
 
 def shared_out(pieces: Pieces, images: int, unit: int) -> Iterator[tuple[int, int, int]]:
     """Cut `images` into pieces of whole units; each piece's threads, first image and end.
 
-    The calling thread's kernels run on so many threads when a piece begins.
+    The calling thread's kernels run on this many threads when a piece begins.
     """
     first = 0
     while first < images:

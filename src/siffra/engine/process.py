@@ -43,7 +43,7 @@ class BlasThreads:
 
     @contextmanager
     def held(self, threads: int) -> Iterator[None]:
-        """BLAS on so many threads; waits while another thread holds it to another number."""
+        """BLAS on this many threads; waits while another thread holds it to another number."""
         me = threading.get_ident()
         with self._changed:
             self._changed.wait_for(lambda: self._is_open(threads, me))
@@ -98,7 +98,7 @@ def _of_the_process() -> list[LibController]:
 
 
 def _set_threads(libraries: list[LibController], threads: int) -> _Counts:
-    """Give each of them so many threads; returns how many it had."""
+    """Give each of them this many threads; returns how many it had."""
     before: _Counts = [(library, library.get_num_threads()) for library in libraries]
     _restore([(library, threads) for library in libraries])
     return before
@@ -135,7 +135,7 @@ class Turns:
 
 _blas, _turns = BlasThreads(), Turns()
 hold_blas = _blas.held
-"""`with hold_blas(threads)`: BLAS on so many threads, in all of this process."""
+"""`with hold_blas(threads)`: BLAS on this many threads, in all of this process."""
 alone = _turns.taken
 """`with alone()`: no other thread of this process is in, as with its one global generator."""
 

@@ -162,7 +162,7 @@ def _address(where: str) -> tuple[str, str | None]:
 
 
 def _expect_mlflow(address: str, where: str) -> None:
-    """See that MLflow's tables would not be put into something else, such as a store of runs."""
+    """Check that MLflow's tables would not be put into something else, such as a store of runs."""
     engine = sqlalchemy.create_engine(address)
     try:
         tables = set(sqlalchemy.inspect(engine).get_table_names())

@@ -143,7 +143,7 @@ def _content(path: Path) -> bytes:
 
 
 def _check(lab: SavedLab, name: str) -> None:
-    """See that a lab that was read holds together, before anything is made of it.
+    """Check that a lab that was read holds together, before anything is made of it.
 
     Raises:
         ValueError: It does not.

@@ -136,7 +136,7 @@ def _without_summaries(raw: Raw) -> tuple[Raw, list[Note]]:
 def _refuse_points(
     raw: Raw, texts: Mapping[str, Sequence[str | None]], comma: tuple[str, str]
 ) -> None:
-    """See that no point may part thousands in a table with a `comma` that is a decimal one."""
+    """Check that no point may part thousands in a table with a `comma` that is a decimal one."""
     for name, cells in texts.items():
         if number := points_in_threes(cells):
             raise refused(

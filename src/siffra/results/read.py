@@ -97,7 +97,7 @@ def _raw(where: str) -> Raw:
 
 
 def _expect_a_table(path: Path, start: bytes) -> None:
-    """See that a file is none of what is given by mistake, by its name or its `start`."""
+    """Refuse files that are given by mistake, known by their name or their `start`."""
     if start.startswith(_ZIP):
         raise refused("workbook", source=path)
     if start.startswith(_GZIP):

@@ -164,7 +164,7 @@ def _others(kinds: Mapping[str, Kind], taken: set[str]) -> dict[str, Kind]:
 
 
 def _refuse_unknown(table: RunTable, options: RoleOptions) -> None:
-    """See that the columns which the user names are there, and none is named twice."""
+    """Check that the columns which the user names are there, and none is named twice."""
     seed = () if _is_none(options.seed, table) else (options.seed,)
     for option, columns in (("by", options.by), ("seed", seed), ("pair-by", options.pair_by)):
         for column in columns:

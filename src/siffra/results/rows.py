@@ -34,7 +34,7 @@ class RunRow:
         seed: None if there is no column of seeds, or its cell is empty.
         pair: What it shares with the runs of other levels that it is paired with.
         metrics: By name; None if it was not reported, NaN if the run diverged.
-        failed: Why it is no result, though it may have metrics; None if it is one.
+        failed: Why it is not a result, though it may have metrics; None if it is one.
         curves: By metric, step and value.
         context: Commit, machine, versions and times, where there are any.
     """
@@ -84,7 +84,7 @@ def run_rows(roles: Roles) -> list[RunRow]:
 
 
 def _refuse_errors(roles: Roles, columns: Sequence[str]) -> None:
-    """See that no cell that says what a run is has an error of a spreadsheet in its place."""
+    """Check that no cell that identifies a run holds a spreadsheet error."""
     for name in columns:
         for row, cell in enumerate(roles.table.columns[name]):
             if isinstance(cell, str) and _SHEET_ERROR.fullmatch(cell):
@@ -114,7 +114,7 @@ def _values(roles: Roles, metric: Metric) -> list[float | None]:
     """The values of a metric by row.
 
     Raises:
-        ResultsError: One is a text that is no number.
+        ResultsError: One is a text that is not a number.
     """
     return [
         judged(cell) if isinstance(cell, float) else _value(roles, metric, row, cell)
@@ -144,7 +144,7 @@ def _value(roles: Roles, metric: Metric, row: int, cell: Cell) -> float | None:
 
 
 def _as_number(word: str) -> Note:
-    """What would be right in the place of a text that is no number."""
+    """What would be right in the place of a text that is not a number."""
     if is_grouped(word):
         return remedy("no_marks")
     if any(sign in word for sign in _SPREAD):

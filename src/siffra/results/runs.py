@@ -102,7 +102,7 @@ def _order(cells: Sequence[Cell]) -> dict[Cell, int]:
 
 
 def _refuse_too_little(roles: Roles, levels: Sequence[LevelKey], rows: Sequence[RunRow]) -> None:
-    """See that there is something to compare, and something to tell noise by."""
+    """Check that there is something to compare, and something to tell noise by."""
     about = {"source": roles.table.source, "runs": f"{len(rows):,}", "by": named(roles.by, 10)}
     if len(rows) == 1:
         raise refused("one_run", **about)

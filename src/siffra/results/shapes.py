@@ -183,7 +183,7 @@ def _doubled(table: RunTable, column: str, rows: Sequence[int]) -> tuple[int, in
 
 
 def _refuse_unclear(table: RunTable, column: str, groups: Groups) -> None:
-    """See that no run has two rows for the same step."""
+    """Check that no run has two rows for the same step."""
     for rows in groups:
         if doubled := _doubled(table, column, rows):
             step = f"`{short(column)}` {table.columns[column][doubled[0]]}"

@@ -77,7 +77,7 @@ def no_column(table: RunTable, asked: str, column: str) -> ResultsError:
 
 
 def refuse_size(source: str, rows: int, columns: int) -> None:
-    """See that a table is no larger than siffra takes.
+    """Check that a table is no larger than siffra takes.
 
     Raises:
         ResultsError: It is.

@@ -159,7 +159,7 @@ class Candidates:
         """The setting of these knobs with the fixed ones.
 
         Raises:
-            ConfigError: It is no network for these images.
+            ConfigError: It is not a network for these images.
         """
         setting = Setting.from_knobs(override(knobs, self._session.spec.fixed))
         network_for(setting.model, setting.training, self._session.dataset)

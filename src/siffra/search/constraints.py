@@ -20,7 +20,7 @@ def under_fixed(recipe: Knobs, fixed: Knobs) -> Iterator[dict[str, Any]]:
 
     The caller takes the first that makes a network for its images. A recipe's lists with a value
     for each layer are cut to as many layers as are fixed, or go on with their last value; where
-    that is no network, it is without space-to-depth, then of fewer convolutions or, where their
+    that is not a network, it is without space-to-depth, then of fewer convolutions or, where their
     number is fixed, with less pooling and smaller strides. In the end the recipe's training is
     left, of a plain model.
     """
@@ -90,7 +90,7 @@ def _with_convolutions(knobs: Knobs, fixed: Knobs, count: int) -> Knobs:
 
 
 def _fit(values: object, count: int) -> list[Any]:
-    """A value for each of so many layers: the first ones, or the last over and over."""
+    """A value for each of this many layers: the first ones, or the last over and over."""
     values = list(values) if _is_list(values) else [values]
     return (values + values[-1:] * count)[:count]
 

@@ -24,7 +24,7 @@ Others have other parameters: with one dense network among them, filters cannot 
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """How much each parameter mattered among so many `candidates`.
+    """How much each parameter mattered among this many `candidates`.
 
     `shares` add up to 1; there are none where too few candidates were seen. `within` has the
     knobs that all these candidates share with the winner. `unjudged` are those of the winner's

@@ -21,7 +21,7 @@ _RANGE = re.compile(r"\s*([^,/]+?)\.\.([^,/:]+)(?::(\w*))?\s*")
 _LOG_FROM = 10
 """A range whose ends are this factor apart is searched on a logarithmic scale."""
 _STEPS = 100
-"""A linear range has at least so many values, which are rounded; the others differ by noise."""
+"""A linear range has at least this many values, which are rounded; the others differ by noise."""
 _DIGITS = 2
 """Of a value in a logarithmic range; two more where its ends are no factor of 10 apart."""
 

@@ -140,7 +140,7 @@ class Throughput:
 
 
 def undisturbed(seconds: float, alone: float) -> float:
-    """Seconds of a step where nothing disturbs it, if it took so many in a run.
+    """Seconds of a step where nothing disturbs it, if it took this many in a run.
 
     `alone` can be timed whatever else the machine does: by processor time. So a machine on which a
     run took longer was busy, and that must not shorten runs.
@@ -149,7 +149,7 @@ def undisturbed(seconds: float, alone: float) -> float:
 
 
 def with_steps(setting: Setting, steps: int, images: int) -> Setting:
-    """`setting` with a schedule of `steps` steps, on so many training `images`."""
+    """`setting` with a schedule of `steps` steps, on this many training `images`."""
     epochs = steps / steps_per_epoch(setting.training, images)
     training = setting.training.model_copy(
         update={"epochs": int(epochs) if epochs.is_integer() else epochs}

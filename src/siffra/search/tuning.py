@@ -152,7 +152,7 @@ class _Tuning:
         return Tuned(tuple(self._choose(finalists)), search)
 
     def _recall(self, study: StudyFolder) -> None:
-        """What was tried, as far as so many runs are asked for.
+        """What was tried, as far as this many runs are asked for.
 
         A setting whose run is not stored, as one that names a file which was edited since, is tried
         again, and Optuna forgets what it gave.
@@ -206,7 +206,7 @@ class _Tuning:
         return batch
 
     def _goes_on(self, more: int) -> bool:
-        """Whether there is time for another run beside so many, and runs are left."""
+        """Whether there is time for another run beside this many, and runs are left."""
         count = len(self.trials) + more
         if self.spec.runs is not None and count >= self.spec.runs:
             return False

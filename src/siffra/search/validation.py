@@ -77,7 +77,7 @@ def try_out(
     judged_by: Mapping[str, Images],
     clock: Callable[[], float],
 ) -> Run:
-    """Train `setting` for so many steps and score it on each set of `judged_by`.
+    """Train `setting` for this many steps and score it on each set of `judged_by`.
 
     A network that diverged has accuracy 0. `Run.scoring` goes by the set that was scored at the
     highest rate: the machine may have been busy during another.

@@ -73,7 +73,7 @@ def replacing(
 
 
 def expect_room(path: Path, refusal: type[SiffraError]) -> None:
-    """See that a file can be written at `path`, and change nothing; raises as `replacing` does."""
+    """Check that a file can be written at `path`, without a change. Raises as `replacing` does."""
     with _explained(path, refusal):
         _mode_of(path)
         with _part(path.parent):

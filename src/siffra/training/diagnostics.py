@@ -198,7 +198,7 @@ def _together(images: Images, versions: Iterable[np.ndarray]) -> Iterator[Images
 
 
 def _accuracies(fitted: Fitted, chunks: Iterable[Images], images: int) -> tuple[float, ...]:
-    """The fraction that is right of each version of so many `images`."""
+    """The fraction that is right of each version of this many `images`."""
     accuracies: list[float] = []
     for versions in chunks:
         right = fitted.keep(versions)().argmax(axis=1) == versions.y

@@ -104,7 +104,7 @@ def save_model(path: Path, fitted: Fitted, record: Record, dataset: Dataset) -> 
 
 
 def expect_model_name(path: Path) -> None:
-    """See that a model's file is called as none of another format is.
+    """Check that a model's file does not have the name of another format.
 
     Raises:
         ModelFileError: It is.
@@ -118,7 +118,7 @@ def expect_model_name(path: Path) -> None:
 
 
 def expect_network(model: Model) -> None:
-    """See that a model has weights that can be kept.
+    """Check that a model has weights that can be kept.
 
     Raises:
         ModelFileError: It is an estimator of scikit-learn's.
@@ -185,7 +185,7 @@ def _header(path: Path, described: str | None) -> SavedModel:
 
 
 def _expect_weights(path: Path, header: SavedModel, file: Any) -> None:
-    """See that a file has the weights of the model that its header describes; none is read yet.
+    """Check that a file has the weights of the model that its header describes; none is read yet.
 
     A module of the user's is known to their function alone: PyTorch compares those.
     """

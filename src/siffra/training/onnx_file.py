@@ -78,7 +78,7 @@ def onnx_model(saved: SavedModel, pixels: str = "float32") -> ModelProto:
 
 
 def expect_exportable(model: object) -> None:
-    """See that a model of this kind can be exported.
+    """Check that a model of this kind can be exported.
 
     Raises:
         ModelFileError: It cannot.

@@ -256,7 +256,7 @@ class _WholeFit:
 
 @dataclass(slots=True)
 class _Slices:
-    """The turns of a training that goes step by step, on so many `images` an epoch.
+    """The turns of a training that goes step by step, on this many `images` an epoch.
 
     `laps` has what an epoch would take, in seconds, by each turn.
     """
@@ -303,7 +303,7 @@ class _Slices:
         self.laps.append(beginning + seconds / images * self.images)
 
     def _train(self, count: int) -> tuple[float, int]:
-        """Take so many steps; the seconds that they took, and their images."""
+        """Take this many steps; the seconds that they took, and their images."""
         seconds, images, size = 0.0, 0, self.training.batch_size
         while count:
             if self._next == len(self._order):

@@ -48,7 +48,7 @@ class Interval(Frozen):
 
 
 class MeasuredAverage(Frozen):
-    """What the same models do on averages over so many `views`; of `seeds` of them.
+    """What the same models do on averages over this many `views`; of `seeds` of them.
 
     Predictions take `times_as_long` as without.
     """
@@ -113,7 +113,7 @@ def find_recipe(name: str | Path) -> Recipe:
     """A recipe by its name (`digits-5s`), or by its file (`mine.toml`).
 
     Raises:
-        RecipeError: There is none, or it is no recipe; the text names the file and the key.
+        RecipeError: There is none, or it is not a recipe; the text names the file and the key.
     """
     shipped = shipped_names()
     if str(name) in shipped:

@@ -101,7 +101,7 @@ class _Reader:
         self._selector.close()
 
     def read(self, patience: float) -> None:
-        """Read what is there; waits at most so many seconds for it."""
+        """Read what is there; waits at most this many seconds for it."""
         if not self._selector.get_map():
             # Nothing wakes us any more: the end is probably near, but may be hours away.
             time.sleep(min(self._pause, patience))
@@ -116,7 +116,7 @@ class _Reader:
                 self._on_line(line, stream)
 
     def drain(self, patience: float) -> None:
-        """Read on until both streams are closed, or so many seconds are over."""
+        """Read on until both streams are closed, or this many seconds are over."""
         until = time.monotonic() + patience
         while self._selector.get_map() and time.monotonic() < until:
             self.read(max(0.0, until - time.monotonic()))

@@ -51,7 +51,7 @@ class SklearnEngine(Engine):
             return {}
 
     def prepare(self, model: Model, training: Training, dataset: Dataset) -> None:
-        """See that the estimator can be made; what it lacks shows when it is fitted."""
+        """Check that the estimator can be made; what it lacks shows when it is fitted."""
         self._made(model, dataset, seed=0)
 
     def fit(

@@ -42,7 +42,7 @@ class TorchEngine(Engine):
         """Compute on `device`, as PyTorch names it: by default a GPU of CUDA if there is one.
 
         Raises:
-            ConfigError: There are not so many threads, or there is no such device.
+            ConfigError: There are not this many threads, or there is no such device.
         """
         most = os.cpu_count() or 1
         if threads is not None and not 1 <= threads <= most:
@@ -71,7 +71,7 @@ class TorchEngine(Engine):
     def _try(
         self, model: ModuleModel, module: nn.Module, training: Training, dataset: Dataset
     ) -> None:
-        """See that a module of the user's takes a whole batch and the partial one."""
+        """Check that a module of the user's takes a whole batch and the partial one."""
         images = len(dataset.train)
         sizes = {min(training.batch_size, images), images % training.batch_size} - {0}
         batches = [torch.tensor(dataset.train.x[:size], device=self._device) for size in sizes]

@@ -70,7 +70,7 @@ def _give_sizes(model: ModuleModel, module: nn.Module, image_shape: tuple[int, i
 def expect_logits(
     model: ModuleModel, module: nn.Module, images: Sequence[torch.Tensor], classes: int
 ) -> None:
-    """See that `module` gives a row of logits for every image of each batch, as when training.
+    """Check that `module` gives a row of logits for every image of each batch, as when training.
 
     Warns of a module that gives something else of the same shape, such as probabilities.
 

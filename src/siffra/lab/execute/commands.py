@@ -38,7 +38,7 @@ class CommandKeys(Keys):
         self._spec = spec
 
     def expect_unchanged(self, run: PlannedRun) -> None:
-        """See that no file that the run's key is of has changed since.
+        """Check that no file that the run's key is of has changed since.
 
         Raises:
             ConfigError: One has: other runs of the plan were made by another program.

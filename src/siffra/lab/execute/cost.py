@@ -56,7 +56,7 @@ class Costs(abc.ABC):
         """Whether any run of such a `Model.kind` is known; else what they take is a guess."""
 
     def share(self, setting: Setting, epoch: float) -> float:
-        """How much of a run is over after so many epochs, from 0 to 1."""
+        """How much of a run is over after this many epochs, from 0 to 1."""
         return min(1.0, epoch / setting.training.epochs)
 
     def of_timing(self, planned: PlannedTiming) -> float:

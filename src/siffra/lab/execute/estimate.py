@@ -19,7 +19,7 @@ class Cost:
 
     `seconds` is predicted wall time, compiling not counted; 0 where no such run is known. If the
     budget does not last for all of these, `fits` is false: how many of them there will be is then
-    seen as they come in. A `first_look` takes so many seconds more, and `enough` is a budget that
+    seen as they come in. A `first_look` takes this many seconds more, and `enough` is a budget that
     would last for it.
     """
 

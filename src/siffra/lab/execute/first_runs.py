@@ -17,7 +17,7 @@ _FEWEST = 2
 
 
 _MOST = 10
-"""Of the runs of a search, whose settings are chosen as it goes on, so many must fail."""
+"""Of the runs of a search, whose settings are chosen as it goes on, this many must fail."""
 
 
 class FirstRuns:
@@ -35,7 +35,7 @@ class FirstRuns:
         self._failed: list[Record] = []
 
     def expect_metrics(self, made: Iterable[Record | WrittenRecord]) -> None:
-        """See that a run that measured something measured what it was asked for.
+        """Check that a run that measured something measured what it was asked for.
 
         Raises:
             ExecutorError: None has yet, and this one gave other metrics.
@@ -51,7 +51,7 @@ class FirstRuns:
     def expect_one_that_works(
         self, made: Iterable[tuple[PlannedRun, Record | WrittenRecord]]
     ) -> None:
-        """See that not all runs of the first seed, or the first of a search, failed alike.
+        """Check that not all runs of the first seed, or the first of a search, failed alike.
 
         Raises:
             ExecutorError: They did.

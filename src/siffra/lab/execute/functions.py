@@ -39,7 +39,7 @@ class TrainFunction:
     metrics: tuple[str, ...]
 
     def check(self, plan: Plan) -> None:
-        """See that it takes the knobs of the plan, and a seed.
+        """Check that it takes the knobs of the plan, and a seed.
 
         Raises:
             ConfigError: It does not.
@@ -86,7 +86,7 @@ class TrainFunction:
         """Call it once. What it raises is a result, too: a run that failed.
 
         Raises:
-            ConfigError: It gives something that is no mapping of metrics.
+            ConfigError: It gives something that is not a mapping of metrics.
         """
         started = time.perf_counter()
         curves: dict[str, dict[float, float]] = {}
@@ -183,7 +183,7 @@ class FunctionRuns:
     keys: Keys
 
     def record(self, run: PlannedRun, result: ExternalResult, jobs: int = 1) -> Record:
-        """The record of what the function gave, where so many `jobs` share the machine."""
+        """The record of what the function gave, where this many `jobs` share the machine."""
         return external_record(
             self.keys.of(run),
             run.setting,

@@ -54,7 +54,7 @@ class Needs:
         return self._need(wanted, [*self._after_tuning(tuned, plan.seeds), *later])
 
     def of_claim(self, claim: OpenClaim, seeds: int) -> Need:
-        """What a claim lacks for a look at so many `seeds`."""
+        """What a claim lacks for a look at this many `seeds`."""
         question = self._plan.questions[claim.number[0]]
         asked: Claim = question.claims[claim.number[1]]
         is_of_runs = asked.metric != "seconds"
@@ -84,7 +84,7 @@ class Needs:
     def _of_levels(
         self, question: Question, levels: Sequence[Level], rounds: int, seeds: Sequence[int]
     ) -> Need:
-        """The runs of `levels` with these seeds, and so many rounds of the question's times."""
+        """The runs of `levels` with these seeds, and this many rounds of the question's times."""
         plan, chosen = self._plan, list[Setting]()
         tuned: list[Level] = []
         for level in levels:

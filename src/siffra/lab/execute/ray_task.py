@@ -23,7 +23,7 @@ class RemoteRuns(Protocol):
     """What the runs of a lab share, sent once to each node: how they are made there."""
 
     def maker(self, orders: Sequence[Any], threads: int) -> "Callable[[Any], Event]":
-        """What makes the run of an order on so many threads; ready to make those of `orders`."""
+        """What makes the run of an order on this many threads; ready to make those of `orders`."""
         ...
 
 
@@ -42,9 +42,9 @@ def make_runs(
     orders: Sequence[Any],
     seconds: float,
 ) -> "tuple[list[Reply], float]":
-    """Make runs on so many threads, one after the other, and say what they took.
+    """Make runs on this many threads, one after the other, and say what they took.
 
-    After so many `seconds`, or an error, no other is begun: there may be fewer replies than runs.
+    After this many `seconds`, or an error, no other is begun: there may be fewer replies than runs.
     `shares` says how many runs share the machine of each node.
     """
     # Read when Numba is imported, as it is with the next line; a lab's runs have as many threads.
@@ -100,7 +100,7 @@ class EngineRuns:
     engine: str
 
     def maker(self, orders: Sequence[Any], threads: int) -> "Callable[[Any], Event]":
-        """What makes runs on so many threads; those of `orders` are compiled."""
+        """What makes runs on this many threads; those of `orders` are compiled."""
         trainer = _trainer(self, threads)
         trainer.compile_once(orders)
         return trainer.do

@@ -215,7 +215,7 @@ class _PlanRunner:
             self._pending.add(jobs)
 
     def _asks_after(self, seen: int) -> bool:
-        """Whether to ask for more to do, with so many results.
+        """Whether to ask for more to do, with this many results.
 
         Where very many runs are made at once, not at each: to judge them takes long, and as long as
         one waits for each slot there is no hurry.

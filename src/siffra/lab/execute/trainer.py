@@ -25,7 +25,7 @@ from siffra.training.run import Epoch, Record, WrittenRecord, run, this_machine
 from siffra.training.timing import Timing, time_by_turns
 
 MakeEngine = Callable[[int], Engine]
-"""Makes an engine of so many threads; importable, so that other processes can call it too."""
+"""Makes an engine of this many threads; importable, so that other processes can call it too."""
 
 
 class RunTrainer:
@@ -128,7 +128,7 @@ class Reply:
     def of(cls, event: Event, jobs: int) -> "Reply":
         """The reply that carries a `finished`, a `timed` or a `done` event.
 
-        Up to so many `jobs` share the machine.
+        Up to this many `jobs` share the machine.
         """
         record, examination, timing = event.record, event.examination, event.timing
         if isinstance(record, Record):

@@ -20,7 +20,7 @@ class Work:
     executor: Executor
 
     def wall_seconds(self, seconds: float, jobs: int) -> float:
-        """Wall seconds of so many `jobs` that take `seconds` one after the other."""
+        """Wall seconds of this many `jobs` that take `seconds` one after the other."""
         return seconds / max(1, min(self.executor.size, jobs))
 
 

@@ -236,7 +236,7 @@ def _expect_distinct(knob: str, values: Sequence[object]) -> None:
 
 
 def expect_no_equals(knob: str, values: Sequence[object]) -> None:
-    """See that no truth value is beside the number that it equals: their runs would be one.
+    """Check that no truth value is beside the number that it equals: their runs would be one.
 
     Raises:
         ConfigError: One is.
@@ -260,7 +260,7 @@ def _expect_to_compare(vary: Mapping[str, object], count: int) -> None:
 
 
 def check_values(knobs: Sequence[tuple[str, object]]) -> None:
-    """See that a program, or a function, can be given these values of its knobs.
+    """Check that a program, or a function, can be given these values of its knobs.
 
     Raises:
         ConfigError: It cannot be given one.

@@ -63,7 +63,7 @@ def _are_grid(vary: Sequence[str], levels: Sequence[Level]) -> bool:
 
 
 def check_demands(table: QuestionTable, where: str, dataset: Dataset) -> None:
-    """See that the data set has what a question's claims and figures are about.
+    """Check that the data set has what a question's claims and figures are about.
 
     Raises:
         LabFileError: It has not; the text names the key in `where`.

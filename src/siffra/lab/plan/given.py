@@ -102,7 +102,7 @@ def _spelled(knobs: Mapping[str, object]) -> str:
 
 
 def _refuse_ratios(runs: Runs, metrics: Sequence[Metric]) -> None:
-    """See that what is compared as a ratio is above 0."""
+    """Check that what is compared as a ratio is above 0."""
     for metric in metrics:
         for run in runs.rows if metric.is_ratio else ():
             value = run.metrics[metric.name]

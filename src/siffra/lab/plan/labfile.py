@@ -73,7 +73,7 @@ def read_lab(path: Path | None = None) -> LabFile:
 
 
 def _without_command(tables: dict[str, Any], program: Program | None) -> dict[str, Any]:
-    """What is left to check: the base without the command, which is no knob."""
+    """What is left to check: the base without the command, which is not a knob."""
     if program is None:
         return tables
     return tables | {"base": {k: v for k, v in tables["base"].items() if k != "command"}}

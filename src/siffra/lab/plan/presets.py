@@ -31,7 +31,7 @@ PRESETS: Mapping[str, Preset] = {
     "full": Preset(None, 3600.0, averages=True),
 }
 DEFAULT_SEEDS = 5
-"""Of a question that is no lab's."""
+"""Of a question that is not a lab's."""
 USUAL_MOST_SEEDS = 40
 """At the last look, unless `LabOptions.max_seeds` says another number."""
 _FEWEST_MOST_SEEDS = 10
@@ -44,7 +44,7 @@ class LabOptions:
     Attributes:
         preset: `quick`, `standard` or `full`: a cap on epochs and a time budget. None: the one
             that the lab file names, `full` if it names none.
-        epochs: Train every run for exactly so many, whatever the preset and the lab file say.
+        epochs: Train every run for exactly this many, whatever the preset and the lab file say.
         seeds: A fixed number, judged once; they are 0, 1, 2, ...
         time: The time budget in seconds of training on this machine: each setting gets five
             seeds, and open claims get more for as long as it lasts. A lab's claims that are decided

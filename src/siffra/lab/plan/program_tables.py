@@ -85,7 +85,7 @@ def read_program(tables: Mapping[str, object], folder: Path) -> Program | None:
 
 
 def refuse_of_networks(given: Collection[str], presets: Mapping[str, Collection[str]]) -> None:
-    """See that a lab of a program says nothing that only siffra's networks have.
+    """Check that a lab of a program says nothing that only siffra's networks have.
 
     Args:
         given: The keys of the file.
@@ -109,7 +109,7 @@ def refuse_of_networks(given: Collection[str], presets: Mapping[str, Collection[
 def check_claim(
     metric: Metric, given: Collection[str], against: object, direction: str, margin: float | None
 ) -> None:
-    """See that a claim about a program says nothing that its `metric` does not allow.
+    """Check that a claim about a program says nothing that its `metric` does not allow.
 
     Args:
         metric: What it is about.

@@ -79,7 +79,7 @@ class ShareComparison(Comparison):
 
     @property
     def freedom(self) -> float:
-        """None: it is no t interval."""
+        """None: it is not a t interval."""
         return math.nan
 
     def interval(self, alpha: float) -> tuple[float, float]:

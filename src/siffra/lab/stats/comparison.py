@@ -273,7 +273,7 @@ class UnpairedComparison(Comparison):
     def _stretch(self, side: int, seeds: int | None = None) -> float:
         """How many times farther from 0 a difference above it must be (`side` 1), or below (-1).
 
-        With `seeds`, what is to be expected of so many runs in the smaller group.
+        With `seeds`, what is to be expected of this many runs in the smaller group.
         """
         if self.seeds < 3:  # which have no skewness
             return 1.0
@@ -345,7 +345,7 @@ class MedianComparison(Comparison):
 
     @property
     def freedom(self) -> float:
-        """None: it is no t interval."""
+        """None: it is not a t interval."""
         return math.nan
 
     def interval(self, alpha: float) -> tuple[float, float]:
@@ -383,7 +383,7 @@ class MedianComparison(Comparison):
 
 
 def _heads(most: int, tosses: int) -> float:
-    """The chance of at most so many heads of a fair coin."""
+    """The chance of at most this many heads of a fair coin."""
     return float(bdtr(most, tosses, 0.5))
 
 

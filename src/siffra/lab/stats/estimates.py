@@ -47,7 +47,7 @@ class Side:
 class Time:
     """What a training took in one round: `seconds`, or more if not `reached`.
 
-    `step` is the coarseness of `seconds`: an epoch's, where a target is reached after so many.
+    `step` is the coarseness of `seconds`: an epoch's, where a target is reached after this many.
     """
 
     seconds: float

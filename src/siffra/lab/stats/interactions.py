@@ -144,7 +144,7 @@ class InteractionTest:
 def interaction_tests(
     question: Question, records: Sequence[Sequence[Record]]
 ) -> tuple[InteractionTest, ...]:
-    """Both ways to ask about a question of two knobs; none if it is no full grid, or has gaps.
+    """Both ways to ask about a question of two knobs; none if it is not a full grid, or has gaps.
 
     `records` are those of each level, one a seed.
     """

@@ -61,7 +61,7 @@ def difference_deviation(deviation: float, correlation: float = 0.0) -> float:
 
 
 def power(seeds: int, effect: float) -> float:
-    """How often a difference is shown with so many seeds of both levels.
+    """How often a difference is shown with this many seeds of both levels.
 
     `effect` is the difference over the standard deviation of differences. The test is that of a
     lone claim of `siffra vary`, with as many degrees of freedom as pairs of runs have: without
@@ -87,7 +87,7 @@ def seeds_needed(effect: float) -> int | None:
 
 
 def smallest_effect(seeds: int) -> float:
-    """The effect that is shown with so many seeds in `POWER` of cases, to four digits."""
+    """The effect that is shown with this many seeds in `POWER` of cases, to four digits."""
     low, high = 0.0, 1.0
     while power(seeds, high) < POWER:
         high *= 2

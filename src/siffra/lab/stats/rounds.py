@@ -235,7 +235,7 @@ class _Judging:
         return all(wanted <= {r.seed for r in levels[i].records} for i in involved(claim))
 
     def _claim_test(self, of: int, claim: Claim, seeds: int | None) -> _Test:
-        """The claim by its first so many `seeds` (None: by all that there are)."""
+        """The claim by its first `seeds` (None: by all that there are)."""
         parts = [self._levels[of][i] for i in involved(claim)]
         rounds = self._rounds[of][:seeds] if claim.is_timed else ()
         return self._memo.get(

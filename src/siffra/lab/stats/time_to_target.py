@@ -65,7 +65,7 @@ def time_to_target(records: Sequence[Record], claim: Claim) -> TimeToTarget:
 
 
 def _seconds_of_first(record: Record, epochs: float) -> float:
-    """Of training, up to the end of so many epochs."""
+    """Of training, up to the end of this many epochs."""
     if epochs == math.inf:
         return math.inf
     return math.fsum(epoch.seconds for epoch in record.epochs[: int(epochs)])

@@ -21,7 +21,7 @@ from siffra.report.text.messages import Words, capital
 
 _BEST = style.OKABE_ITO[1]
 _DIGITS, _MOST_DECIMALS = 3, 9
-"""Of the greatest mean of a metric so many digits are shown, at most, beside its first."""
+"""Of the greatest mean of a metric this many digits are shown, at most, beside its first."""
 
 
 def draw(answer: QuestionAnswer, words: Words) -> Figure:

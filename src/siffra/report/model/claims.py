@@ -96,7 +96,7 @@ class Claim(Part):
     against: tuple[int, ...] | float
     """Indices of the levels that they are compared with, or a number."""
     times: float = 1.0
-    """What they are compared with is so many times what `against` has."""
+    """What they are compared with is this many times what `against` has."""
     plus: float = 0.0
     """Or that much more than it has."""
     direction: Direction

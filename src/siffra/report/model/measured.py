@@ -102,7 +102,7 @@ class Share(Part):
     k: int
     """So many."""
     n: int
-    """Of so many runs."""
+    """Of this many runs."""
     low: float
     """The low end of the exact 95 % interval (Clopper and Pearson)."""
     high: float

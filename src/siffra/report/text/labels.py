@@ -16,7 +16,7 @@ from siffra.training.run import Record
 LONG_NAME = 28
 """Characters; longer names of levels do not fit under an axis."""
 MOST_PLACES = 12
-"""Levels nearer to each other than one part in so many of the axis are set apart evenly."""
+"""Levels nearer to each other than one part in this many of the axis are set apart evenly."""
 _TYPED = 6
 """Digits; a number with more of them was not typed by anybody."""
 SETS = ("test", *SHIFTED)

@@ -7,7 +7,7 @@ from siffra.report.text import numbers
 from siffra.report.text.messages import Words, capital
 
 _LOPSIDED = 1.2
-"""An interval of which one arm is so many times the other is told to be longer on one side."""
+"""An interval of which one arm is this many times the other is told to be longer on one side."""
 
 
 def limits(words: Words, answers: Answers) -> tuple[str, ...]:

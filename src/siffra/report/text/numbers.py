@@ -15,7 +15,7 @@ _SKEWED = 1.5
 """An interval whose upper arm is longer by this factor is given by its ends."""
 
 USELESS = 100
-"""An interval of times that reaches so many times beyond the mean tells nobody anything."""
+"""An interval of times that reaches this many times beyond the mean tells nobody anything."""
 
 TWICE = 2.0
 """Ratios of times from here on are told as factors, smaller ones as changes in per cent."""

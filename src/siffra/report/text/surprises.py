@@ -15,7 +15,7 @@ MOST_SURPRISES = 3
 
 @dataclass(frozen=True, slots=True)
 class Surprise:
-    """A refuted claim: its whole interval is so many margins beyond what refutes it, or more."""
+    """A refuted claim: its whole interval is this many margins beyond what refutes it, or more."""
 
     question: QuestionAnswer
     claim: ClaimAnswer

@@ -232,7 +232,7 @@ def _unreached(estimate: Estimate) -> str:
 
 
 def _counted(words: Words, key: str, claims: Sequence[ClaimAnswer], **values: str) -> str:
-    """The text for so many claims: those shown by verdict, those likely, open, not tested."""
+    """The text for this many claims: those shown by verdict, those likely, open, not tested."""
     if len(claims) == 1:
         return words(f"{key}.one", counts=verdict_name(words, claims[0]), **values)
 
