@@ -58,6 +58,7 @@ def build(
         for question, its_own in zip(answers.questions, figures[:-1], strict=True)
     )
     busy = sum(record.is_busy for record in records)
+    any_timed = any(claim.is_timed for question in lab.questions for claim in question.claims)
     surprising = [] if lab.ad_hoc else surprises(answers)  # claims that nobody made surprise nobody
     return Report(
         schema_version=SCHEMA_VERSION,
@@ -89,7 +90,7 @@ def build(
         missing=answers.missing,
         first_look=answers.shortfall.seconds if answers.shortfall else None,
         busy=busy,
-        busy_text=busy_sentence(words, records),
+        busy_text=busy_sentence(words, records, any_timed=any_timed),
         looks=tuple(Look.model_validate(look) for look in answers.looks),
         undecided=undecided(answers),
         course_text=course_text(words, answers),
@@ -104,7 +105,7 @@ def build(
             )
             for surprise in surprising
         ),
-        most_wrong_text=most_wrong(words, surprising, busy=busy > 0),
+        most_wrong_text=most_wrong(words, surprising),
         **count_grades([claim for question in answers.questions for claim in question.claims]),
         claims_by=tuple(
             VerdictsBy(by=by or None, **count_grades(claims))

@@ -52,6 +52,7 @@ from siffra.report.text.verdicts import (
     comparison,
     estimate_texts,
     evidence,
+    unbounded_text,
     verdict_name,
 )
 from siffra.training.diagnostics import Examined
@@ -150,6 +151,8 @@ def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words) -> C
         compared=comparison(words, claim, question),
         estimate_text=estimate_text,
         interval_text=interval_text,
+        confidence_text=numbers.confidence(words, estimate.confidence) if estimate else "",
+        unbounded_text=unbounded_text(words, answer),
         evidence=evidence(words, answer),
         margin_text=words("claim.margin", margin=numbers.margin_words(words, claim))
         if estimate and claim.margin

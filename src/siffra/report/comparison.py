@@ -224,7 +224,8 @@ def _in_words(claim: Claim, words: Words) -> Claim:
     if estimate is not None:
         value, interval = numbers.estimate_words(words, claim.as_planned(), estimate)
         level = numbers.confidence(words, estimate.confidence)
-        evidence = words("evidence", value=value, level=level, interval=interval, n=claim.n)
+        key = "evidence" if interval else "evidence_alone"
+        evidence = words(key, value=value, level=level, interval=interval, n=claim.n)
     texts = {"verdict_text": words(f"verdict.{claim.code}"), "evidence": evidence}
     return claim.model_copy(update=texts)
 

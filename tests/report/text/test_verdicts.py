@@ -12,7 +12,13 @@ from siffra.lab.stats.comparison import Estimate
 from siffra.lab.stats.decisions import Grade
 from siffra.report.model.claims import VerdictsBy, count_grades
 from siffra.report.text.messages import words_in
-from siffra.report.text.verdicts import comparison, evidence, summary_sentence, verdict_name
+from siffra.report.text.verdicts import (
+    comparison,
+    evidence,
+    summary_sentence,
+    unbounded_text,
+    verdict_name,
+)
 
 EN, SV = words_in("en"), words_in("sv")
 GAP = Estimate(0.013, 0.009, 0.017, 0.95, (0.013,) * 10, "difference", 0)
@@ -65,7 +71,7 @@ class TestSummary:
         ]
 
         assert summary_sentence(lab(*claims)) == (
-            "Of 67 claims 41 are supported, 9 refuted, 4 make no difference; "
+            "Of 67 claims 41 are supported, 9 refuted, 4 show no difference; "
             "6 are likely; 7 stay open."
         )
         assert summary_sentence(lab(*claims), "sv") == (
@@ -76,7 +82,7 @@ class TestSummary:
         claims = [claimed("no difference"), claimed(grade="likely"), claimed("inconclusive", None)]
 
         assert summary_sentence(lab(*claims)) == (
-            "Of 3 claims 1 makes no difference; 1 is likely; 1 stays open."
+            "Of 3 claims 1 shows no difference; 1 is likely; 1 stays open."
         )
         assert summary_sentence(lab(*claims[1:]), "sv") == (
             "Av 2 påståenden är 1 troligt; 1 är öppet."
@@ -187,6 +193,26 @@ def test_it_is_told_which_side_did_not_reach_the_target(ends, side):
     estimate = Estimate(3.0, low, high, 0.95, (3.0,) * 5, "ratio", censored=1)
 
     assert side in told(claimed(estimate=estimate, metric="epochs_to", target=0.9))
+
+
+def test_an_interval_that_spans_all_that_is_possible_says_what_is_missing():
+    wide = Estimate(0.79, -math.inf, math.inf, 0.9999, (0.79,) * 10, "difference")
+
+    answer = claimed("inconclusive", None, estimate=wide)
+
+    assert told(answer).startswith("+79 percentage points (10 seeds are too few for bounds)")
+    assert unbounded_text(EN, answer) == "10 seeds are too few for bounds"
+    assert unbounded_text(EN, claimed()) == ""
+    # What a target that was not reached leaves open, more seeds need not bound.
+    late = Estimate(3.0, 0.0, math.inf, 0.95, (3.0,) * 5, "ratio", censored=1)
+    assert unbounded_text(EN, claimed(estimate=late, metric="epochs_to", target=0.9)) == ""
+
+
+def test_a_drop_is_compared_with_percentage_points():
+    question = make_question("a", [{"neurons": n} for n in (8, 16)])
+    claim = make_claim("c", "so", metric="drop", on="moved", against=0.0)
+
+    assert comparison(EN, claim, question).endswith("8 neurons against 0 percentage points")
 
 
 def test_an_interval_without_a_width_is_not_written_as_if_it_had_one():

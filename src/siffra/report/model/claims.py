@@ -113,6 +113,10 @@ class Claim(Part):
     """The estimate alone, in words; empty where there is none."""
     interval_text: str = ""
     """The ends of its interval, in words; empty where none is known."""
+    confidence_text: str = ""
+    """The interval's level in per cent, as texts have it: `98`, `> 99.9`."""
+    unbounded_text: str = ""
+    """What an interval that spans all that is possible lacks; empty of another."""
     evidence: str = ""
     """Estimate, interval and number of seeds, and what is unusual."""
     margin_text: str = ""
@@ -136,8 +140,8 @@ class Claim(Part):
     @property
     def estimate_in_short(self) -> str:
         """`+3.2 percentage points (+2.8 to +3.6)`; empty without an estimate."""
-        interval = f" ({self.interval_text})" if self.interval_text else ""
-        return f"{self.estimate_text}{interval}"
+        told = self.interval_text or self.unbounded_text
+        return f"{self.estimate_text} ({told})" if told else self.estimate_text
 
     @property
     def sentence(self) -> str:

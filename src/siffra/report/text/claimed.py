@@ -14,6 +14,8 @@ from siffra.report.text.messages import MINUS, Words
 
 _KINDS = {"seconds": "long", "seconds_to": "long", "epochs_to": "many"}
 """What more of a metric is called: a time is longer, epochs are more; all else is higher."""
+_DIFFERENCES = ("drop", "decline")
+"""The metrics that are a difference of accuracies themselves: of percentage points."""
 
 
 def is_moved(claim: Claim) -> bool:
@@ -77,6 +79,8 @@ def misses_only_size(answer: ClaimAnswer) -> bool:
 def against_number(words: Words, claim: Claim, number: float) -> str:
     """A number that a level is compared with, or a level's own, with its unit: `95 %`."""
     if (unit := claim.measured.unit) == "fraction":
+        if claim.metric in _DIFFERENCES:
+            return numbers.points(words, number)
         return f"{words.exact(round(100 * number, 6))} %"
     if claim.named:
         return numbers.with_unit(words.exact(number), claim.named)

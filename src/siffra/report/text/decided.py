@@ -39,13 +39,13 @@ def decided_sentences(words: Words, answer: QuestionAnswer) -> list[str]:
 
 def factor_words(words: Words, ratio: Estimate) -> dict[str, str]:
     """A ratio of times with its interval, for a sentence that has both."""
-    low, high = (numbers.ratio(words, end) for end in (ratio.low, ratio.high))
+    value, low, high = numbers.ratios(words, ratio.value, ratio.low, ratio.high)
     # Two or three seeds may leave the upper end anywhere.
     is_open = ratio.high > numbers.USELESS * ratio.value
     key = "quantity.at_least" if is_open else "quantity.from_to"
     interval = words(key, low=low, high=high)
     return {
-        "factor": numbers.factor(words, ratio.value),
+        "factor": words("quantity.factor", value=value),
         "interval": words("quantity.factor", value=interval),
     }
 

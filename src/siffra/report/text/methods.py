@@ -98,7 +98,7 @@ def facts(
         rows += [(words("facts.note"), words.say(note.texts)) for note in examined.dataset.notes]
     rows += [(words("facts.program"), command) for command in _commands(plan)]
     engines = sorted({f"{r.engine} {r.engine_version}" for r in records})
-    rows += [(words("facts.engine"), engine) for engine in engines]
+    rows += [(words("facts.engine"), ", ".join(engines))] if engines else []
     for machine in machines(records):
         rows.append((words("facts.machine"), f"{_cores(words, machine)}, {machine.system}"))
         versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())

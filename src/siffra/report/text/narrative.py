@@ -66,10 +66,16 @@ def _nothing_shown(words: Words, answer: QuestionAnswer) -> list[str]:
     return [words("answer.open", seeds=seeds, metrics=words.listing(names))] if names else []
 
 
-def busy_sentence(words: Words, records: Sequence[Record]) -> str:
-    """How many runs were made on a busy machine, and how to make them again; "" if none was."""
+def busy_sentence(words: Words, records: Sequence[Record], *, any_timed: bool) -> str:
+    """How many runs were made on a busy machine; "" if none was.
+
+    If any claim is about times that are measured by turns, also that they are not affected.
+    """
     busy = sum(record.is_busy for record in records)
-    return words.count("busy.runs", busy, of=len(records)) if busy else ""
+    if not busy:
+        return ""
+    text = words.count("busy.runs", busy, of=len(records))
+    return f"{text} {words('busy.by_turns')}" if any_timed else text
 
 
 def _no_time(words: Words, answer: QuestionAnswer) -> str:

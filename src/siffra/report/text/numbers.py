@@ -24,6 +24,8 @@ _ROUNDING = 1e-9
 """Arms of an interval that differ by no more are alike."""
 _SMALL, _LARGE = 1e-3, 1e6
 """Numbers beyond are told in a power of ten."""
+_SUREST = 99.9
+"""Per cent; of a level beyond, more digits tell a reader nothing."""
 _MOST_DECIMALS = 10
 """Of a quantity whose size is not known."""
 
@@ -131,7 +133,25 @@ def factor(words: Words, times: float) -> str:
 
 def ratio(words: Words, times: float) -> str:
     """`3.4` for 3.4; two digits are kept, and three of what is nearly 1."""
-    return words.number(times, 0 if times >= 9.95 else 2 if times < 1.095 else 1)
+    return words.number(times, _decimals_of_ratio(times))
+
+
+def ratios(words: Words, times: float, low: float, high: float) -> tuple[str, str, str]:
+    """A ratio and the ends of its interval, which are told apart."""
+    decimals = [_decimals_of_ratio(x) for x in (times, low, high)]
+    while math.isfinite(high) and high - low > _ROUNDING:
+        ends = [words.number(x, n) for x, n in zip((low, high), decimals[1:], strict=True)]
+        if ends[0] != ends[1] or max(decimals) >= _MOST_DECIMALS:
+            break
+        decimals = [max(decimals) + 1] * 3
+    value, least, most = (
+        words.number(x, n) for x, n in zip((times, low, high), decimals, strict=True)
+    )
+    return value, least, most
+
+
+def _decimals_of_ratio(times: float) -> int:
+    return 0 if times >= 9.95 else 2 if times < 1.095 else 1
 
 
 def unit_of(claim: Claim, estimate: Estimate) -> Unit:
@@ -152,7 +172,9 @@ def unit_of(claim: Claim, estimate: Estimate) -> Unit:
 def estimate_words(
     words: Words, claim: Claim, estimate: Estimate, unit: Unit | None = None
 ) -> tuple[str, str]:
-    """The estimate and its interval: `+3.2 percentage points`, `+2.8 to +3.6`.
+    """The estimate and its interval: `+3.2 percentage points`, `+2.8 to +3.6`, or `+2.8 or more`.
+
+    An end that reaches all that is possible bounds nothing; of two such ends nothing is told.
 
     A claim's `times` and `plus` are taken to be in the estimate: it is that of the levels
     themselves. Its `unit` is the one in which it is best read, if no other is given.
@@ -161,14 +183,16 @@ def estimate_words(
     ends = (estimate.value, estimate.low, estimate.high)
     power, tail = power_of(*ends) if unit == "plain" else (1.0, "")
     value, low, high = (_in_unit(x, unit) / power for x in ends)
-    if unit == "points":
-        low, high = _within_reach(claim, low, high)
+    least, greatest = _possible(claim, unit)
+    low, high = max(low, least), min(high, greatest)
     arms = [arm for arm in (value - low, high - value) if math.isfinite(arm)]
     most = 2 if unit in ("points", "times") else 1 if value < 10 else 0
     most = _MOST_DECIMALS if unit == "plain" else most
     # A ratio's upper arm is the longer one, and says little of how well the ratio is known.
     half = arms[0] if arms and unit == "times" else max(arms, default=math.nan)
     decimals = decimals_for(half, most)
+    if unit == "plain" and not half >= 10**-_MOST_DECIMALS:  # no interval, or one without a width
+        decimals = len(f"{value:.10g}".partition(".")[2])
     # An end that decides a verdict is not to be written as if it lay on the line.
     lines = [line / power for line in _lines(claim, estimate, unit)]
     while decimals < most and any(
@@ -186,7 +210,15 @@ def estimate_words(
         decimals += 1
     signed = unit != "times"
     texts = [f"{words.number(x, decimals, signed=signed)}{tail}" for x in (value, low, high)]
-    interval = words("quantity.from_to", low=texts[1], high=texts[2])
+    match round(low, decimals) <= least, round(high, decimals) >= greatest:
+        case True, True:
+            interval = ""
+        case True, False:
+            interval = words("quantity.or_less", high=texts[2])
+        case False, True:
+            interval = words("quantity.or_more", low=texts[1])
+        case _:
+            interval = words("quantity.from_to", low=texts[1], high=texts[2])
     if unit == "plain":
         return with_unit(texts[0], claim.measured), interval
     return quantity(words, unit, texts[0]), interval
@@ -207,11 +239,10 @@ def points(words: Words, fraction: float) -> str:
 
 
 def confidence(words: Words, fraction: float) -> str:
-    """`95`, or `99.92`: an interval's level in per cent, rounded down, and never to 100."""
-    missing = 100 * (1 - fraction)
-    decimals = max(1, -math.floor(math.log10(missing))) if missing > 0 else 1
-    shown = math.floor((100 * fraction + _ROUNDING) * 10**decimals) / 10**decimals
-    return words.number(shown, decimals).removesuffix(f"{words('decimal')}0")
+    """`95`, `99.4`, or `> 99.9`: an interval's level in per cent, rounded down."""
+    shown = math.floor(1000 * fraction + _ROUNDING) / 10
+    text = words.number(shown, 1).removesuffix(f"{words('decimal')}0")
+    return f">{GAP}{text}" if shown == _SUREST and 100 * fraction > _SUREST + _ROUNDING else text
 
 
 def target(words: Words, fraction: float) -> str:
@@ -305,12 +336,13 @@ def align(column: Sequence[str], mark: str) -> list[str]:
     return [padded(text) for text in column]
 
 
-def _within_reach(claim: Claim, low: float, high: float) -> tuple[float, float]:
-    """The ends of an interval of points, as far as accuracies between 0 and 100 can lie apart."""
-    least, most = -100.0, 100.0
-    if claim.metric == "accuracy" and not isinstance(claim.against, tuple):
-        least, most = -100 * claim.against, 100 * (1 - claim.against)
-    return max(low, least), min(high, most)
+def _possible(claim: Claim, unit: Unit) -> tuple[float, float]:
+    """The least and the most that a difference can be: accuracies lie between 0 and 100."""
+    if unit == "points":
+        if claim.metric == "accuracy" and not isinstance(claim.against, tuple):
+            return -100 * claim.against, 100 * (1 - claim.against)
+        return -100.0, 100.0
+    return {"times": 0.0, "percent": -100.0}.get(unit, -math.inf), math.inf
 
 
 def _lines(claim: Claim, estimate: Estimate, unit: Unit) -> tuple[float, ...]:

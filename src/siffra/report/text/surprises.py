@@ -56,20 +56,15 @@ def missed(words: Words, answer: ClaimAnswer) -> str:
     return words("summary.missed", claimed=said, measured=seen)
 
 
-def most_wrong(words: Words, farthest: Sequence[Surprise], *, busy: bool = False) -> str:
-    """Which one or two claims are farthest off, with what was seen instead; "" if none is.
-
-    If the machine was `busy`, it is said that this does not touch the times that are compared.
-    """
+def most_wrong(words: Words, farthest: Sequence[Surprise]) -> str:
+    """Which one or two claims are farthest off, with what was seen instead; "" if none is."""
     quotes = [_quoted(words, surprise) for surprise in farthest[:2]]
     if not quotes:
         return ""
     key, names = "summary.most_wrong.one", {"first": quotes[0]}
     if len(quotes) > 1:
         key, names = "summary.most_wrong.other", {**names, "second": quotes[1]}
-    text = words(key, **names)
-    is_timed = any(surprise.claim.claim.is_timed for surprise in farthest[:2])
-    return f"{text} {words('summary.by_turns')}" if busy and is_timed else text
+    return words(key, **names)
 
 
 def _quoted(words: Words, surprise: Surprise) -> str:

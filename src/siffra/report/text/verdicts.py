@@ -141,10 +141,23 @@ def estimate_texts(words: Words, answer: ClaimAnswer) -> tuple[str, str]:
         return "", ""
     itself = against_itself(answer.claim, estimate)
     value, interval = numbers.estimate_words(words, answer.claim, itself)
-    # Of a single seed, or of seeds that change nothing, there is no interval.
+    return value, interval if _has_interval(answer, estimate) else ""
+
+
+def unbounded_text(words: Words, answer: ClaimAnswer) -> str:
+    """What an interval lacks that bounds nothing; "" of one that does, or where that is told."""
+    estimate = answer.estimate
+    if estimate is None or estimate.censored or not _has_interval(answer, estimate):
+        return ""
+    if estimate_texts(words, answer)[1]:
+        return ""
+    return words("unbounded", n=len(estimate.values))
+
+
+def _has_interval(answer: ClaimAnswer, estimate: Estimate) -> bool:
+    """Whether there is one: not of a single seed, nor of seeds that change nothing."""
     known = not (math.isnan(estimate.low) and math.isnan(estimate.high))
-    known &= not _is_a_point(estimate)
-    return value, interval if known and answer.reason != "no variation" else ""
+    return known and not _is_a_point(estimate) and answer.reason != "no variation"
 
 
 def _estimated(words: Words, answer: ClaimAnswer) -> str:
@@ -157,6 +170,8 @@ def _estimated(words: Words, answer: ClaimAnswer) -> str:
     if not interval:
         says_nothing = answer.reason == "no variation" or not _is_a_point(estimate)
         key = "evidence_alone" if says_nothing else "evidence_same"
+    if missing := unbounded_text(words, answer):
+        key, interval = "evidence_unbounded", missing
     text = words(key, value=value, level=level, interval=interval, n=len(estimate.values))
     return words(f"{_basis(answer)}.trained", estimate=text) if _some(answer.collapsed) else text
 

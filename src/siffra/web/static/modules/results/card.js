@@ -2,7 +2,7 @@
 
 import { difference, scaleOf } from "../charts/difference.js";
 import { h } from "../dom.js";
-import { capital, count, percent, t } from "../words.js";
+import { capital, count, t } from "../words.js";
 import { badge, verdictCode } from "./badges.js";
 
 const OPEN = 4; // so many claims stand on the card; the others are folded
@@ -55,7 +55,7 @@ function claimRow(lab, question, claim) {
             { class: "figures" },
             h("p", { class: "estimate" }, claim.estimate_text),
             claim.interval_text &&
-              h("p", { class: "soft" }, t("ui.card.interval", { level: percent(claim.confidence, 0), interval: claim.interval_text })),
+              h("p", { class: "soft" }, t("ui.card.interval", { level: `${claim.confidence_text} %`, interval: claim.interval_text })),
           )
         : !early && claim.evidence && h("p", {}, `${capital(claim.evidence)}.`),
       measured && difference(claim, scaleOf(alike), claim.evidence, t("ui.card.none")),
