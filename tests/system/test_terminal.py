@@ -16,6 +16,7 @@ import siffra
 from siffra.system.terminal import (
     console,
     echo,
+    echo_answer,
     echo_data,
     echo_json,
     log_to_stderr,
@@ -55,6 +56,57 @@ def test_lines_are_printed_printable(capsys, err):
     echo("å\x1b[2J\n", err=err)
 
     assert capsys.readouterr()[err] == "å\N{REPLACEMENT CHARACTER}[2J\n\n"
+
+
+CLAIM = "    supported  A fast rate makes it easier to train them.  −3.2 points (−5.6 to −0.9)"
+LEVEL = "    6  │ ∘●∘   │ 95.95 ± 0.13 %  best on validation; batch size: smallest value tried"
+PROSE = "Of 68 claims 35 are supported, 7 are refuted and 21 stay open, at 99.9 % or more."
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            CLAIM,
+            [
+                "    supported  A fast rate makes it easier to train",
+                "               them.  −3.2 points (−5.6 to −0.9)",
+            ],
+        ),
+        (
+            CLAIM.replace("−5.6", "−5.6 percent"),
+            [
+                "    supported  A fast rate makes it easier to train",
+                "               them.",
+                "               −3.2 points (−5.6 percent to −0.9)",
+            ],
+        ),
+        (
+            LEVEL,
+            [
+                "    6  │ ∘●∘   │ 95.95 ± 0.13 %  best on validation;",
+                "        batch size: smallest value tried",
+            ],
+        ),
+        (
+            PROSE,
+            [
+                "Of 68 claims 35 are supported, 7 are refuted and 21",
+                "stay open, at 99.9 % or more.",
+            ],
+        ),
+    ],
+)
+def test_an_answer_is_broken_at_the_terminals_width_and_hangs_in_its_column(
+    line, shown, capsys, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "54")
+    echo_answer(f"{line}\nshort")
+    assert capsys.readouterr().out == f"{line}\nshort\n"
+
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    echo_answer(f"{line}\nshort")
+    assert capsys.readouterr().out.splitlines() == [*shown, "short"]
 
 
 def test_json_keeps_its_values(capsys):

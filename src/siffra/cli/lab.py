@@ -17,7 +17,7 @@ from siffra.cli.options import (
 from siffra.cli.program_options import Program, with_program
 from siffra.cli.run_job import print_cost, run_job
 from siffra.errors import ConfigError, StoreError
-from siffra.system.terminal import console, echo, echo_json
+from siffra.system.terminal import console, echo, echo_answer, echo_json
 
 if TYPE_CHECKING:
     from siffra.api import Job, LabOptions, RunOptions
@@ -110,7 +110,7 @@ def lab(
     if output.as_json:
         output.print(result)
     else:
-        echo(result.text(output.language, verbose=verbose))
+        echo_answer(result.text(output.language, verbose=verbose))
         echo(f"\n{words_in(output.language)('progress.report', path=report)}")
     output.check(result)
 

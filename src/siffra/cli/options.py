@@ -17,7 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from siffra.cli.completion import complete_questions, complete_recipe
 from siffra.errors import ConfigError
-from siffra.system.terminal import echo, echo_json
+from siffra.system.terminal import echo, echo_answer, echo_json
 
 if TYPE_CHECKING:
     from siffra.api import LabOptions, LabResult, RunOptions
@@ -252,7 +252,7 @@ class Output:
         if self.as_json:
             echo_json(answer.as_json(self.language))
         else:
-            echo(answer.text(self.language))
+            echo_answer(answer.text(self.language))
 
     def check(self, result: "LabResult") -> None:
         """End with a code that says what became of the claims, if that was asked for.

@@ -27,7 +27,7 @@ from siffra.cli.run_job import metered, run_job
 from siffra.cli.stopping import Stopped
 from siffra.cli.vary import expect_none_of_siffras, show_result
 from siffra.errors import ConfigError
-from siffra.system.terminal import echo, echo_json
+from siffra.system.terminal import echo, echo_answer, echo_json
 
 if TYPE_CHECKING:
     from siffra.api import LabResult, RunOptions
@@ -187,7 +187,7 @@ def _search_networks(
     if output.as_json:
         echo_json(json.dumps(result.as_json()))
     else:
-        echo(f"{result.text(output.language)}\n")
+        echo_answer(f"{result.text(output.language)}\n")
     for what, file in (("report", "search.html"), ("recipe", "winner.toml")):
         echo(words(f"progress.{what}", path=(output.out or OUT) / file), err=True)
 

@@ -7,7 +7,9 @@ or to show text in another order than it is written in, is replaced here by U+FF
 
 import logging
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
 # halves of characters, which no encoding takes.
 _ODD = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _BREAKS = re.compile(r"[\n\t]")
+_COLUMN = re.compile(r"(?<=\S) {2,}(?=\S)")
+"""What is between two columns of a line."""
+_UNIT = re.compile(r"(?<=[\d±×]) (?=[\d%±])")
+"""What keeps a number with its unit or interval."""
+_NARROW = 24
+"""A column of fewer characters is too narrow for text."""
 
 
 def odd_character(text: str) -> str | None:
@@ -42,6 +50,40 @@ def one_line(text: str) -> str:
 def echo(text: str, *, err: bool = False) -> None:
     """Print lines for a reader."""
     typer.echo(printable(text), err=err)
+
+
+def echo_answer(text: str) -> None:
+    """Print an answer; on a terminal its lines are broken at words, and hang where they begin.
+
+    Elsewhere each stays a line, so that it can be searched for.
+    """
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        text = "\n".join(_fitted(line, width) for line in text.splitlines())
+    echo(text)
+
+
+def _fitted(line: str, width: int) -> str:
+    """A line in pieces of `width` characters; those after the first hang in its first column.
+
+    Its last column stays in one piece where there is room: a number with unit and interval.
+    """
+    if len(line) <= width:
+        return line
+    indent = len(line) - len(line.lstrip())
+    first = line.rfind("│")  # of a level, the remarks are the column; of a claim, what it says
+    columns = [match.end() for match in _COLUMN.finditer(line) if match.start() > first]
+    hang = columns[0] if columns else indent
+    if hang > width - _NARROW or (first < 0 and hang > width // 2):
+        hang = indent and indent + 4
+    glued = _UNIT.sub("\N{NO-BREAK SPACE}", line)
+    if columns and len(line) - columns[-1] <= width - hang:
+        last = line[columns[-1] :].replace(" ", "\N{NO-BREAK SPACE}")
+        glued = glued[: columns[-1]] + last
+    pieces = textwrap.wrap(
+        glued, width, subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(pieces).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def echo_json(document: str) -> None:

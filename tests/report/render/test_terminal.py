@@ -37,7 +37,7 @@ def test_a_claim_of_several_questions_is_a_line_with_estimate_and_interval(lines
 def test_a_claim_that_is_not_tested_says_why(lines):
     verdict, rests = line_of(lines, "0.02 never catches up in 100 epochs.")
 
-    assert verdict == "not tested at this length"
+    assert verdict == "not tested"
     assert rests == "The claim is about 100 epochs of training"
 
 
@@ -55,6 +55,18 @@ def test_a_level_of_several_questions_is_a_line_with_its_points_mean_and_interva
         assert rest.replace("\N{NO-BREAK SPACE}", " ").startswith(
             f" {level.accuracy['test'].text} %".replace("\N{NO-BREAK SPACE}", " ")
         )
+
+
+def test_claims_begin_in_one_column(report, lines):
+    says = [claim.say for claim in report.claims]
+    starts = {
+        line.index(say)
+        for say in says
+        for line in lines
+        if f"  {say}" in line and line.startswith("    ")
+    }
+
+    assert len(starts) == 1
 
 
 def test_the_tally_and_the_surprises_come_last(lines, report):

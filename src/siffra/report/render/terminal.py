@@ -3,12 +3,13 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from siffra.config import Setting, SteplessModel
 from siffra.data.dataset import Dataset
 from siffra.lab.stats.summaries import Summary
 from siffra.report.model import Question, Report, measured
-from siffra.report.model.claims import Claim
+from siffra.report.model.claims import Claim, Interaction
 from siffra.report.model.measured import Level
 from siffra.report.text import numbers
 from siffra.report.text.labels import sets_of
@@ -22,8 +23,6 @@ from siffra.report.text.tables import (
 
 PLOT_WIDTH, BRIEF_WIDTH = 48, 30
 """Characters between the ends of a plot's axis."""
-_VERDICT = 25
-"""Characters that verdicts take before what they are about."""
 _SEED, _MEAN = "∘", "●"
 
 
@@ -54,15 +53,17 @@ def lab_text(report: Report, *, verbose: bool = False) -> str:
             title = f"{words('head.limits')}:"
             blocks.append("\n".join([title, *(f"- {limit}" for limit in report.limits)]))
     else:
-        tell = _in_full if verbose else _brief
+        found = [each for q in report.questions for each in (*q.claims, *q.interactions)]
+        wide = max((len(_verdict(each, words)) for each in found), default=0)
+        tell = _in_full if verbose else partial(_brief, wide=wide)
         blocks = [
             "\n".join(filter(None, (report.title, report.byline))),
             shortened,
             *(tell(question, words) for question in report.questions),
-            " ".join(filter(None, (report.summary, report.runs_text))),
-            *_surprises(report, words),
             report.course_text,
             report.busy_text,
+            " ".join(filter(None, (report.summary, report.runs_text))),
+            *_surprises(report, words),
         ]
     # Nobody could search for a no-break space.
     return "\n\n".join(block for block in blocks if block).replace(GAP, " ")
@@ -198,8 +199,8 @@ def fixed_line(question: Question, words: Words) -> str:
     return f"{words('claim.fixed')}: {question.fixed_text}"
 
 
-def _brief(question: Question, words: Words) -> str:
-    """A question of several: a line for each level, and one for each verdict.
+def _brief(question: Question, words: Words, wide: int) -> str:
+    """A question of several: a line for each level, and one for each verdict, `wide` at most.
 
     What it found is told in a sentence where no claim says it.
     """
@@ -208,8 +209,11 @@ def _brief(question: Question, words: Words) -> str:
         *_added_lines(words, question),
         *dot_plot(question, words, brief=True),
         *failure_lines(question),
-        *(_claim_line(claim) for claim in question.claims),
-        *(f"{found.verdict_text:<{_VERDICT}} {found.finding}" for found in question.interactions),
+        *(
+            f"{_verdict(claim, words):<{wide}}  {_claim_line(claim)}".rstrip()
+            for claim in question.claims
+        ),
+        *(f"{_verdict(found, words):<{wide}}  {found.finding}" for found in question.interactions),
     ]
     return "\n".join([_title(question), *(f"    {line}" for line in lines)])
 
@@ -222,11 +226,16 @@ def _title(question: Question) -> str:
     return f"({question.id}) {question.ask}"
 
 
+def _verdict(found: Claim | Interaction, words: Words) -> str:
+    """The verdict in a word or two: why a claim is not tested stands beside it."""
+    return words(f"verdict.{found.code}") if isinstance(found, Claim) else found.verdict_text
+
+
 def _claim_line(claim: Claim) -> str:
-    """A claim behind its verdict, and what that rests on: in short, or the reason for none."""
+    """A claim, and what its verdict rests on: in short, or the reason for none."""
     rests = claim.estimate_in_short or capital(claim.evidence)
     whose = f" ({claim.by})" if claim.by else ""
-    return f"{claim.verdict_text:<{_VERDICT}} {claim.say}{whose}  {rests}".rstrip()
+    return f"{claim.say}{whose}  {rests}"
 
 
 def _surprises(report: Report, words: Words) -> list[str]:
