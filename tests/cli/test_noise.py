@@ -5,11 +5,13 @@ import re
 import signal
 import statistics
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from programs import Programs
 
 import siffra as package
+from siffra.errors import ConfigError, ExecutorError
 
 
 @pytest.fixture
@@ -126,3 +128,26 @@ def test_a_program_fails_also_where_the_ends_of_children_are_ignored(siffra, tmp
 
     assert "(exit 3)" in ended.err
     assert is_as_before is signal.SIG_IGN
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGCHLD"), reason="there is no SIGCHLD")
+@pytest.mark.parametrize("is_main", [True, False])
+def test_in_python_it_fails_there_as_well(tmp_path, is_main):
+    program = tmp_path / "fails.py"
+    program.write_text("print('{\"loss\": 0.1}')\nraise SystemExit(3)\n")
+
+    def asked():
+        words = [sys.executable, str(program), "{seed}"]
+        return package.noise(words, metric="loss:lower", seeds=2, store=tmp_path / "runs.sqlite")
+
+    usual = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        if is_main:
+            with pytest.raises(ExecutorError, match=r"\(exit 3\)"):
+                asked()
+            assert signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
+        else:
+            with ThreadPoolExecutor(1) as pool, pytest.raises(ConfigError, match="SIGCHLD is igno"):
+                pool.submit(asked).result()
+    finally:
+        signal.signal(signal.SIGCHLD, usual)

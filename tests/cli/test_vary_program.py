@@ -260,6 +260,24 @@ class TestFailures:
         )
         assert len(programs.made) < 3 + 2 * jobs
 
+    @pytest.mark.parametrize(
+        ("line", "why"),
+        [
+            ("print('loss', sys.argv[1])", "--read"),
+            ("print('{\"loss\":', sys.argv[1], '}', file=sys.stderr)", "on stdout, in whole lines"),
+            ('print(\'{"loss": "%s"}\' % sys.argv[1])', "is the text '0"),
+        ],
+    )
+    def test_a_metric_that_is_not_found_ends_it_at_once_and_says_where_it_should_be(
+        self, siffra, programs, line, why
+    ):
+        programs.write("other.py", f"import sys; {line}")
+        ended = siffra(*programs.question(script="other.py"))
+
+        assert ended.code == 2
+        assert why in ended.err.splitlines()[-1]
+        assert "all of the first 2 runs failed" in ended.err
+
     def test_none_has_a_result(self, siffra, programs):
         """Where they fail in different ways, that is what they show."""
         programs.write("down.py", "import sys; sys.exit(int(sys.argv[1]))")

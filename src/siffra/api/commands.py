@@ -12,7 +12,7 @@ from siffra.api.jobs import Job, seconds_or_none
 from siffra.api.judging import MetricLike
 from siffra.config.durations import spell_seconds
 from siffra.config.metrics import Metric, SaidMetric, meant_direction
-from siffra.engine.command.child import GRACE
+from siffra.engine.command.child import GRACE, heeded_children
 from siffra.engine.command.metrics import MetricSource
 from siffra.engine.command.run import CommandSpec
 from siffra.engine.command.template import CommandTemplate
@@ -196,7 +196,11 @@ def _job(
     plan: Plan, spec: CommandSpec, program: CommandOptions, *, is_kept: bool = True
 ) -> Iterator[Job]:
     running, keys = program.running, CommandKeys(spec)
-    with running.open_store() as store, _executor(spec, keys, program) as executor:
+    with (
+        heeded_children(),
+        running.open_store() as store,
+        _executor(spec, keys, program) as executor,
+    ):
         work = command_work(keys, executor, plan, store)
         yield Job(plan, work, store, running.fresh, is_kept=is_kept)
 

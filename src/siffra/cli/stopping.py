@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
 
 from siffra.cli.errors import INTERRUPTED
 from siffra.system.terminal import echo
@@ -52,8 +51,6 @@ class Signals:
             before = {each: now for each in _ENDING if (now := signal.getsignal(each)) in usual}
         for each in before:
             signal.signal(each, self._raise)
-        if threading.current_thread() is threading.main_thread():
-            before |= _heed_children()
         swallowed = sys.unraisablehook
 
         def _raise_again(lost: "sys.UnraisableHookArgs") -> None:
@@ -80,16 +77,6 @@ class Signals:
             return
         self._first = self._first or signal_number
         raise KeyboardInterrupt
-
-
-def _heed_children() -> dict[int, Any]:
-    """Have the system tell how child processes end; what was to be done about that before.
-
-    Whoever started siffra may have ignored SIGCHLD: then each program would seem to end with 0.
-    """
-    if not hasattr(signal, "SIGCHLD") or signal.getsignal(signal.SIGCHLD) is not signal.SIG_IGN:
-        return {}
-    return {signal.SIGCHLD: signal.signal(signal.SIGCHLD, signal.SIG_DFL)}
 
 
 def _send_soon(signal_number: int) -> None:

@@ -224,3 +224,10 @@ def test_a_command_without_a_metric_is_refused():
         MetricSource.parse([])
 
     assert str(caught.value) == "metric: found none; name one, as `val_loss:lower`."
+
+
+def test_two_values_of_one_name_are_no_number():
+    assert measured('{"val_loss": 0.5, "val_loss": 0.4}').failure == (
+        "metric `val_loss` is there twice, no number"
+    )
+    assert measured('{"val_loss": 0.5, "x": 1, "x": 2, "val_loss": 0.5}').metrics["val_loss"] == 0.5

@@ -1,5 +1,6 @@
 """Lines of what a command prints: the same however it arrives, and never too many."""
 
+import time
 import tracemalloc
 
 import pytest
@@ -90,3 +91,20 @@ def test_endless_output_takes_bounded_memory():
         tracemalloc.stop()
 
     assert peak < 8 * LONGEST  # one line, and copies of it
+
+
+def test_a_mark_of_byte_order_is_no_part_of_the_first_line():
+    assert read(b"\xef\xbb\xbf{}\n")[0] == ["{}"]
+
+
+def test_a_line_without_end_takes_no_longer_the_longer_it_is():
+    lines, chunk = Lines(Tail()), b"x" * 2**16
+    for _ in range(2**20 // 2**16 + 1):
+        lines.feed(chunk)
+    started = time.process_time()
+    for _ in range(1000):
+        assert lines.feed(chunk) == []
+    # Where all of the line was copied each time it took twenty times as long as the chunks alone.
+    assert time.process_time() - started < 0.5
+    assert lines.feed(b"x\nnext\n") == ["next"]
+    assert lines.feed(chunk * 17) == lines.finish() == []

@@ -9,9 +9,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import uuid
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import IO, Self
@@ -119,6 +120,30 @@ class Child:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+
+@contextmanager
+def heeded_children() -> Iterator[None]:
+    """Has the system tell how child processes end.
+
+    Whoever started this one may have ignored SIGCHLD: then each program would seem to end with 0.
+
+    Raises:
+        ConfigError: It is ignored, and only the main thread could change that.
+    """
+    if not hasattr(signal, "SIGCHLD") or signal.getsignal(signal.SIGCHLD) is not signal.SIG_IGN:
+        yield
+        return
+    if threading.current_thread() is not threading.main_thread():
+        raise ConfigError(
+            "command: SIGCHLD is ignored, so that nothing tells how programs end; call "
+            "signal.signal(signal.SIGCHLD, signal.SIG_DFL) in the main thread."
+        )
+    before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 @cache

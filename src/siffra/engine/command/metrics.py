@@ -8,7 +8,7 @@ from typing import Self
 
 from siffra.engine.command.output import Stream
 from siffra.engine.command.patterns import POSITIONS, Patterns
-from siffra.engine.command.printed import Printed, read_number, read_object
+from siffra.engine.command.printed import Printed, Twice, read_number, read_object
 from siffra.errors import ConfigError
 
 Curve = tuple[tuple[float, float], ...]
@@ -204,6 +204,8 @@ def _kind(value: object) -> str:
     """What stands where a number should, in few words."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, Twice):
+        return "there twice"
     if isinstance(value, str):
         return f"the text {value[:40]!r}"
     return "a list" if isinstance(value, list) else "an object"

@@ -41,8 +41,9 @@ class Lines:
     """
 
     def __init__(self, tail: Tail) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
         self._tail, self._rest = tail, ""
+        self._is_long = False  # the line that `rest` begins
 
     def feed(self, chunk: bytes) -> list[str]:
         """The lines that `chunk` completes, but those that are too long."""
@@ -56,15 +57,17 @@ class Lines:
             updates, rest = _split_updates(rest)
             lines = [part for line in lines for part in line.split("\r")] + updates
         self._tail.extend(shown)
-        self._rest = rest[: LONGEST + 1]
-        return [line for line in lines if len(line) <= LONGEST]
+        whole = lines[1:] if self._is_long else lines
+        self._is_long = (self._is_long and not lines) or len(rest) > LONGEST
+        self._rest = rest[: _TAIL_WIDTH + 1] if self._is_long else rest
+        return [line for line in whole if len(line) <= LONGEST]
 
     def finish(self) -> list[str]:
         """The last line, if nothing ended it."""
         last = (self._rest + self._decoder.decode(b"", final=True)).rstrip("\r")
         self._rest = ""
         self._tail.extend([last])
-        return [last] if 0 < len(last) <= LONGEST else []
+        return [last] if 0 < len(last) <= LONGEST and not self._is_long else []
 
 
 def _split_updates(rest: str) -> tuple[list[str], str]:

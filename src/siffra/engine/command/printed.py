@@ -33,15 +33,33 @@ def read_number(text: str) -> Printed | None:
     return Printed(value, step if math.isfinite(value) else 0.0)
 
 
+class Twice:
+    """In the place of a value: two different ones have the same name in one object."""
+
+
+def _as_dict(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        values |= {name: Twice() for name, value in pairs if not _same(values[name], value)}
+    return values
+
+
+def _same(first: object, other: object) -> bool:
+    return repr(first) == repr(other)  # NaN is NaN
+
+
 _DECODER = json.JSONDecoder(
-    parse_float=read_number, parse_int=read_number, parse_constant=read_number
+    parse_float=read_number,
+    parse_int=read_number,
+    parse_constant=read_number,
+    object_pairs_hook=_as_dict,
 )
 
 
 def read_object(text: str) -> dict[str, object] | None:
     """The JSON object that a text is, its numbers as `Printed`, or None.
 
-    As Python's own, it may have NaN and Infinity.
+    As Python's own, it may have NaN and Infinity. Where a name has two values, `Twice` stands.
     """
     try:
         decoded = _DECODER.decode(text)

@@ -4,6 +4,7 @@ A run that fails is a result, and so is a level of which all do, as long as anot
 does, more runs show nothing: then it is the command, the script or the metric that is wrong.
 """
 
+import re
 from collections.abc import Iterable
 
 from siffra.config import ExternalModel
@@ -69,10 +70,22 @@ class FirstRuns:
         lines = [line.strip() for line in last.output if line.strip()][-1:]
         said = "".join(f": {line}" for line in lines if line != last.failure)
         raise ExecutorError(
-            f"all of the first {len(self._failed)} runs failed ({last.failure}){said}"
+            f"all of the first {len(self._failed)} runs failed ({last.failure}){said}{_right(last)}"
         )
 
 
 def _kind(record: Record) -> str:
-    """How it failed: what an exception says may differ from level to level."""
-    return record.failure.partition(":")[0]
+    """How it failed: what an exception says, or a text says in a metric's place, may differ."""
+    return re.split(r":| the text '", record.failure, maxsplit=1)[0]
+
+
+def _right(record: Record) -> str:
+    """What a program must do whose metric was not found; "" of all else."""
+    missing = re.fullmatch(r"no metric (`.+`)", record.failure)
+    is_program = isinstance(record.model, ExternalModel) and record.model.command
+    if not missing or not is_program:
+        return ""
+    return (
+        f"; {missing[1]} is looked for on stdout, in whole lines of JSON as "
+        f'{{"{missing[1][1:-1]}": 0.21}}; read any other text by a pattern (--read)'
+    )
