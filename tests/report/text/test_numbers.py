@@ -156,7 +156,13 @@ def test_an_end_beside_a_line_that_decides_is_not_written_as_on_it(metric, found
 
 @pytest.mark.parametrize(
     ("against", "high", "text"),
-    [((1,), 0.38, "+38 or less"), (0.9, 0.08, "+8 or less"), (0.9, 0.1, ""), ((1,), 1.38, "")],
+    [
+        ((1,), 0.38, "+38 or less"),
+        (0.9, 0.08, "+8 or less"),
+        (0.9, 0.1, ""),
+        (0.1135, 0.9, ""),
+        ((1,), 1.38, ""),
+    ],
 )
 def test_an_interval_has_no_ends_where_accuracies_have_theirs(against, high, text):
     claim = make_claim("a1", "so", against=against)

@@ -210,7 +210,12 @@ def estimate_words(
         decimals += 1
     signed = unit != "times"
     texts = [f"{words.number(x, decimals, signed=signed)}{tail}" for x in (value, low, high)]
-    match round(low, decimals) <= least, round(high, decimals) >= greatest:
+    # Also one that is written as if it did, as a ratio of 0.00.
+    ends_open = (
+        min(low, round(low, decimals)) <= least,
+        max(high, round(high, decimals)) >= greatest,
+    )
+    match ends_open:
         case True, True:
             interval = ""
         case True, False:
