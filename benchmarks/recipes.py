@@ -32,18 +32,19 @@ from siffra.data.dataset import Dataset
 from siffra.data.load import load_dataset
 from siffra.data.shifted import SHIFTED
 from siffra.engine.base import Engine
-from siffra.errors import SiffraError
+from siffra.errors import SearchError, SiffraError
 from siffra.lab.plan.format import EXPERIMENTS
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.planning import plan_lab
 from siffra.lab.plan.presets import LabOptions
-from siffra.search.recipe_file import measured_in, recipe_text, write_recipe
+from siffra.search.recipe_file import measured_in, recipe_text
 from siffra.search.result import Average
 from siffra.search.search import search
 from siffra.search.spec import SearchEvent, SearchSpec
 from siffra.search.throughput import seconds_per_step, with_steps
 from siffra.search.validation import chosen_sets
 from siffra.store.store import default_store_path, open_store
+from siffra.system.atomic_write import write_whole
 from siffra.training.run import run
 from siffra.training.test_time_averaging import try_averaging
 
@@ -181,7 +182,7 @@ def _measure(options: argparse.Namespace) -> None:
             continue
         text = remade(name, recipes[name], options, bench)
         if options.write:
-            write_recipe(_file_of(name), text)
+            write_whole(_file_of(name), text.encode(), SearchError)
 
 
 def _write_page() -> None:

@@ -7,12 +7,14 @@ from typing import Any
 from siffra.config import Setting
 from siffra.engine.command.metrics import ExternalResult
 from siffra.lab.plan.plan import Claim, Level, Plan, Question
+from siffra.lab.stats.interim import Schedule
 from siffra.training.external import external_record
 from siffra.training.run import Epoch, Machine, Record
 from siffra.training.timing import TimedSetting, Timing
 
 IMAGES = 10_000
 SETS: tuple[str, ...] = ("train", "val", "test", "moved", "rotated")
+ONE_LOOK = Schedule((1,))
 MACHINE = Machine(cpu="made up", cores=2, threads=2, system="none", versions={})
 
 

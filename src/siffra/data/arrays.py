@@ -17,7 +17,7 @@ Pair = tuple[Any, Any]
 """Examples and their labels."""
 
 
-def read_memory(data: object, where: str = "data") -> Parts:
+def read_memory(data: object) -> Parts:
     """The data set in `data`.
 
     That is a pair `(x, y)`, or two, `((x_train, y_train), (x_test, y_test))`, as Keras gives
@@ -30,14 +30,14 @@ def read_memory(data: object, where: str = "data") -> Parts:
         DataError: It is nothing of the kind.
     """
     if isinstance(data, Mapping):
-        return _named(data, where) if _is_archive(data) else _bunch(data, where)
+        return _named(data, "data") if _is_archive(data) else _bunch(data, "data")
     if isinstance(data, tuple | list) and len(data) == 2:
         first, second = data
         if _is_pair(first) and _is_pair(second):
-            return _parts({"train": first, "test": second}, where)
-        return _parts({"train": (first, second)}, where)
+            return _parts({"train": first, "test": second}, "data")
+        return _parts({"train": (first, second)}, "data")
     raise DataError(
-        f"{where}: found {type(data).__name__}; it must be a file, a pair (x, y), two such pairs "
+        f"data: found {type(data).__name__}; it must be a file, a pair (x, y), two such pairs "
         f"for training and testing, or what scikit-learn's load functions return."
     )
 

@@ -42,7 +42,7 @@ def read_results(where: str | Path) -> RunTable:
         raise refused("unreadable", source=where, reason=error.strerror) from error
 
 
-def read_frame(frame: Any, source: str = "the table") -> RunTable:
+def read_frame(frame: Any) -> RunTable:
     """The table of finished runs in a data frame, or in an iterable of mappings, one a run.
 
     A frame is anything with `columns` that gives one by `frame[name]`, as pandas' and Polars' do;
@@ -51,6 +51,7 @@ def read_frame(frame: Any, source: str = "the table") -> RunTable:
     Raises:
         ResultsError: It is neither, or has no rows.
     """
+    source = "the table"
     if hasattr(frame, "column_names") and hasattr(frame, "column"):  # a table of Arrow's
         columns = {str(n): frame.column(n).to_pylist() for n in frame.column_names}
         return one_row_a_run(assemble(Raw.without_empty_rows(columns, source)))

@@ -1,32 +1,20 @@
 """Writes recipes: a setting with what was measured of it, for `siffra.config.recipes` to read."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from siffra.config import Setting
 from siffra.config.recipes import Interval, Measured, MeasuredAverage
 from siffra.config.toml_text import toml_value
 from siffra.engine.schedule import steps_per_epoch, total_steps
-from siffra.errors import SearchError
 from siffra.lab.stats.summaries import Summary, summarise
 from siffra.search.result import Average
-from siffra.system.atomic_write import write_whole
 from siffra.training.run import Record
 from siffra.training.scores import known
 from siffra.training.test_time_averaging import VIEWS
 
 _FOLLOWING = ("warmup", "augment_move", "augment_rotate", "augment_clean", "augment_jitter")
 """Knobs with a default that follows from others."""
-
-
-def write_recipe(path: Path, text: str) -> None:
-    """Put a recipe's text into a file.
-
-    Raises:
-        SearchError: It cannot be written.
-    """
-    write_whole(path, text.encode(), SearchError)
 
 
 def recipe_text(

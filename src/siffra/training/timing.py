@@ -183,9 +183,7 @@ def _drawn(things: Iterable[_T], seed: str) -> list[_T]:
     return order
 
 
-def seconds_alone(
-    setting: Setting, dataset: Dataset, engine: Engine, worth: float, *, clock: Clock | None = None
-) -> float | None:
+def seconds_alone(setting: Setting, dataset: Dataset, engine: Engine, worth: float) -> float | None:
     """Seconds that an epoch takes on one thread of a machine that does nothing else.
 
     It is the lower quartile of the slices that fill `worth` seconds, or of a few, by the clock of
@@ -195,7 +193,7 @@ def seconds_alone(
         ConfigError: The model cannot be built for the data set's images.
     """
     trains = engine_for(setting.model, engine).on_one_thread
-    return _seconds_of_slices(setting, dataset, trains, worth, clock or clock_of(trains))
+    return _seconds_of_slices(setting, dataset, trains, worth, clock_of(trains))
 
 
 def seconds_shared(

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_runs import make_claim
+from made_runs import ONE_LOOK, make_claim
 from scipy import stats
 
 from siffra.lab.stats.collapse import compare_failures
 from siffra.lab.stats.comparison import Comparison, MedianComparison
 from siffra.lab.stats.decisions import ClaimTest
 from siffra.lab.stats.families import decide
-from siffra.lab.stats.interim import ONE_LOOK
 
 DIRECTIONS = ("better", "worse", "same", "not better", "not worse")
 MIRROR = {"supported": "refuted", "refuted": "supported"}

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_runs import ONE_LOOK
 from scipy import stats
 
 from siffra.lab.stats.families import (
@@ -14,7 +15,7 @@ from siffra.lab.stats.families import (
     decide,
     holm,
 )
-from siffra.lab.stats.interim import ONE_LOOK, Schedule, looks_to
+from siffra.lab.stats.interim import Schedule, looks_to
 
 p_lists = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 SCHEDULE = Schedule(looks_to(40))

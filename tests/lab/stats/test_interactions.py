@@ -2,12 +2,11 @@ import math
 
 import numpy as np
 import pytest
-from made_runs import SETS, make_claim, make_level, make_plan, make_question, make_record
+from made_runs import ONE_LOOK, SETS, make_claim, make_level, make_plan, make_question, make_record
 
 from siffra.lab.answers import answer
 from siffra.lab.stats.families import INSIDE_ALPHA, OUTSIDE_ALPHA, decide
 from siffra.lab.stats.interactions import interaction_tests
-from siffra.lab.stats.interim import ONE_LOOK
 
 RATES, BATCHES = (0.1, 0.3, 1.0), (10, 100)
 GRID = [

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_runs import ONE_LOOK
 from scipy import stats
 
-from siffra.lab.stats.interim import ONE_LOOK, Schedule, looks_to
+from siffra.lab.stats.interim import Schedule, looks_to
 
 SCHEDULE = Schedule(looks_to(40))
 LABS = 200_000

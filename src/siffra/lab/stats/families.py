@@ -133,15 +133,15 @@ def holm(p_values: Sequence[float], overall: float = LAB_ALPHA) -> list[float]:
     return alphas
 
 
-def benjamini_hochberg(p_values: Sequence[float], rate: float = LAB_ALPHA) -> float:
-    """The alpha at which hypotheses are rejected, so that of these a share `rate` is true.
+def benjamini_hochberg(p_values: Sequence[float]) -> float:
+    """The alpha at which hypotheses are rejected, so that of these a share `LAB_ALPHA` is true.
 
-    It is `rate` times the share of hypotheses that it rejects; 0 if it rejects none.
+    It is `LAB_ALPHA` times the share of hypotheses that it rejects; 0 if it rejects none.
     """
     known = sorted(p for p in p_values if not math.isnan(p))
     m = len(p_values)
-    rejected = max((i for i, p in enumerate(known, start=1) if p <= rate * i / m), default=0)
-    return rate * rejected / m if rejected else 0.0
+    rejected = max((i for i, p in enumerate(known, start=1) if p <= LAB_ALPHA * i / m), default=0)
+    return LAB_ALPHA * rejected / m if rejected else 0.0
 
 
 def _sequential(looks: Sequence[Test], schedule: Schedule) -> tuple[list[float], list[float]]:

@@ -100,9 +100,6 @@ class Schedule:
         return math.exp(float(np.interp(math.log(p_value), alphas[look], logs)))
 
 
-ONE_LOOK = Schedule((1,))
-
-
 @lru_cache(maxsize=64)
 def _alphas(seeds: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Logarithms of overall alphas, (grid,), and of the looks' alphas at each, (looks, grid)."""

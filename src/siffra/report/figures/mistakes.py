@@ -36,7 +36,7 @@ class SharedMistake:
     runs: int
 
 
-def surest(examinations: BySeed, name: str, most: int = MOST) -> list[SharedMistake]:
+def surest(examinations: BySeed, name: str) -> list[SharedMistake]:
     """The mistakes on the set `name` that most runs are surest of; ties by their confidence."""
     by_answer: dict[tuple[int, int, int], list[float]] = defaultdict(list)
     for examination in examinations.values():
@@ -44,7 +44,7 @@ def surest(examinations: BySeed, name: str, most: int = MOST) -> list[SharedMist
             answer = mistake.image, mistake.true, mistake.predicted
             by_answer[answer].append(mistake.confidence)
     shared = [SharedMistake(*which, float(np.mean(c)), len(c)) for which, c in by_answer.items()]
-    return sorted(shared, key=lambda m: (-m.runs, -m.confidence, m.image))[:most]
+    return sorted(shared, key=lambda m: (-m.runs, -m.confidence, m.image))[:MOST]
 
 
 def draw(levels: Named, dataset: Dataset, words: Words) -> Figure:

@@ -1,7 +1,5 @@
 """Accuracy over every move of the test images, right and left, down and up: one map a level."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
@@ -107,16 +105,13 @@ def _panel(
     )
     axis.grid(False)
     axis.tick_params(length=2)
-    _ticks(axis, words)
-    axis.set_xlabel(words("figure.right"))
-    axis.set_ylabel(words("figure.down"))
-    return image
-
-
-def _ticks(axis: Axes, words: Words, at: Sequence[int] = (-10, -5, 0, 5, 10)) -> None:
+    at = (-10, -5, 0, 5, 10)
     labels = [words.exact(tick) for tick in at]
     axis.set_xticks(at, labels)
     axis.set_yticks(at, labels)
+    axis.set_xlabel(words("figure.right"))
+    axis.set_ylabel(words("figure.down"))
+    return image
 
 
 def _extreme(axis: Axes, difference: np.ndarray, words: Words) -> None:

@@ -171,13 +171,11 @@ def rows_json(rows: Sequence[Mapping[str, object]]) -> str:
     return json.dumps(_finite(rows), ensure_ascii=False, allow_nan=False)
 
 
-def runs_parquet(
-    rows: Sequence[Mapping[str, object]], columns_if_none: Sequence[str] = ("key",)
-) -> bytes:
-    """The rows as Parquet; `columns_if_none` are those of a table without rows."""
+def runs_parquet(rows: Sequence[Mapping[str, object]]) -> bytes:
+    """The rows as Parquet; a table without rows has a column `key`."""
     types = {bool: DataType.bool(), int: DataType.int64(), float: DataType.float64()}
     columns = {}
-    for key in rows[0] if rows else columns_if_none:
+    for key in rows[0] if rows else ("key",):
         kind, values = typed([row[key] for row in rows])
         columns[key] = Array(values, types.get(kind, DataType.string()))
     file = io.BytesIO()

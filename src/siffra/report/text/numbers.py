@@ -115,10 +115,10 @@ def span(words: Words, seconds: float) -> str:
     return GAP.join(parts)
 
 
-def change(words: Words, estimate: Estimate, *, scale: int = 1, most: int = 2) -> str:
+def change(words: Words, estimate: Estimate, *, scale: int = 1) -> str:
     """`+3.2 ± 0.4`, of a difference times `scale`; without an interval where there is none."""
     half = scale * (estimate.high - estimate.value)
-    return _plus_minus(words, scale * estimate.value, half, most, signed=True)
+    return _plus_minus(words, scale * estimate.value, half, 2, signed=True)
 
 
 def decimals_of_seconds(seconds: float) -> int:

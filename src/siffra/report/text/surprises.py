@@ -22,7 +22,7 @@ class Surprise:
     margins: float
 
 
-def surprises(answers: Answers, most: int = MOST_SURPRISES) -> list[Surprise]:
+def surprises(answers: Answers) -> list[Surprise]:
     """The refuted claims of the lab's author that are farthest off, the farthest first.
 
     Those that have the direction right, and only the size wrong, come after all others. A claim
@@ -43,7 +43,7 @@ def surprises(answers: Answers, most: int = MOST_SURPRISES) -> list[Surprise]:
         ]
         if refuted:
             farthest.append(min(refuted, key=_rank))
-    return sorted(farthest, key=_rank)[:most]
+    return sorted(farthest, key=_rank)[:MOST_SURPRISES]
 
 
 def _rank(surprise: Surprise) -> tuple[bool, float]:
