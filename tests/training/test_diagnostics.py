@@ -183,9 +183,7 @@ def test_of_many_images_a_part_is_used_and_always_the_same():
 def test_images_are_moved_and_turned_once_for_all_networks(monkeypatch):
     images = dots([0, 5, 9, 20])
     moved = []
-    monkeypatch.setattr(
-        "siffra.training.diagnostics.slid", lambda *args: moved.append(1) or slid(*args)
-    )
+    monkeypatch.setattr("siffra.data.shifts.slid", lambda *args: moved.append(1) or slid(*args))
 
     first, second = (examine(network, dataset(images)) for network in (SeesColumns(), SaysOne()))
 

@@ -28,6 +28,11 @@ _AUGMENTED = {
         "augment_jitter": 1.0,
     },
 }
+_AUGMENTING = {
+    name: [kind for kind, fields in _AUGMENTED.items() if name in fields]
+    for name in ("augment_move", "augment_rotate", "augment_clean", "augment_jitter")
+}
+"""The kinds that have a use for each field."""
 
 
 class Training(Frozen):
@@ -115,8 +120,7 @@ class Training(Frozen):
                 "weight_decay: found 0; it must be above 0 "
                 "(without weight decay it is the optimizer adam)"
             )
-        for name in ("augment_move", "augment_rotate", "augment_clean", "augment_jitter"):
-            users = [kind for kind, fields in _AUGMENTED.items() if name in fields]
+        for name, users in _AUGMENTING.items():
             _needs(name, getattr(self, name), "augment", self.augment, users)
         return self
 

@@ -20,7 +20,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from siffra.data.dataset import Dataset, Images
-from siffra.data.shifts import rotations, slid, translations, warp
 from siffra.engine.base import Fitted, Weights
 
 EXAMINING = 1
@@ -172,6 +171,8 @@ def _shifts(fitted: Fitted, test: Images) -> Mapping[str, Any]:
 
 
 def _versions_of(test: Images) -> Versions:
+    from siffra.data.shifts import rotations, slid, warp  # with Numba, which answers do not need
+
     few, fewer = (test.some(most, seed=1) for most in (CURVE_IMAGES, MAP_IMAGES))
     turns = (warp(few.x, rotations(np.full(len(few), angle, float))) for angle in DEGREES)
     cells = (slid(fewer.x, dx, dy) for dy in MAP_PIXELS for dx in MAP_PIXELS)
@@ -208,6 +209,8 @@ def _accuracies(fitted: Fitted, chunks: Iterable[Images], images: int) -> tuple[
 
 def _moved_either_way(images: Images, right: int, down: int) -> Iterator[np.ndarray]:
     """Images moved by each of `PIXELS`, each image this way or the opposite one."""
+    from siffra.data.shifts import slid
+
     ahead = np.random.default_rng(right).random((len(images), 1, 1, 1)) < 0.5
     for size in PIXELS:
         dx, dy = size * right, size * down
@@ -216,6 +219,8 @@ def _moved_either_way(images: Images, right: int, down: int) -> Iterator[np.ndar
 
 def _moved_anywhere(images: Images) -> Iterator[np.ndarray]:
     """Images moved by each of `PIXELS`, each image in a direction of its own."""
+    from siffra.data.shifts import translations, warp
+
     angles = np.random.default_rng(2).uniform(0, 2 * np.pi, len(images))
     for size in PIXELS:
         yield warp(images.x, translations(size * np.cos(angles), size * np.sin(angles)))
