@@ -33,7 +33,8 @@ from siffra.lab.execute.runner import run_plan
 from siffra.lab.execute.trainer import Reply, RunTrainer
 from siffra.lab.plan.plan import Level, Plan, PlannedRun, Question
 from siffra.store.store import open_store
-from siffra.training.diagnostics import Examination, examine
+from siffra.training.diagnostics import examine
+from siffra.training.examination import Examination
 from siffra.training.run import Record, WrittenRecord, run, this_machine
 
 PAGE = Path(__file__).parents[1] / "docs" / "scale.md"

@@ -7,7 +7,7 @@ import numpy as np
 from siffra.data.dataset import Dataset, Images
 from siffra.lab.answers import Answers
 from siffra.report.text.provenance import all_records
-from siffra.training.diagnostics import (
+from siffra.training.examination import (
     BINS,
     DEGREES,
     DIRECTIONS,

@@ -25,7 +25,7 @@ from siffra.store import schema
 from siffra.store.schema import MIGRATIONS
 from siffra.store.schema import beside as beside_store
 from siffra.store.store import Store, default_store_path, open_store
-from siffra.training.diagnostics import EXAMINING, Confidence, Examination, Features, Mistake
+from siffra.training.examination import EXAMINING, Confidence, Examination, Features, Mistake
 from siffra.training.run import Record
 from siffra.web.paths import Paths
 

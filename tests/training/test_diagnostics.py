@@ -8,16 +8,8 @@ import pytest
 from siffra.data.dataset import Dataset, Images
 from siffra.data.shifts import slid
 from siffra.engine.base import Fitted
-from siffra.training.diagnostics import (
-    BINS,
-    DEGREES,
-    MAP_PIXELS,
-    MOST_FEATURES,
-    MOST_MISTAKES,
-    PIXELS,
-    Examination,
-    examine,
-)
+from siffra.training.diagnostics import MOST_FEATURES, MOST_MISTAKES, examine
+from siffra.training.examination import BINS, DEGREES, MAP_PIXELS, PIXELS, Examination
 
 SIDE, CLASSES = 21, 3
 MIDDLE = SIDE // 2
@@ -183,7 +175,9 @@ def test_of_many_images_a_part_is_used_and_always_the_same():
 def test_images_are_moved_and_turned_once_for_all_networks(monkeypatch):
     images = dots([0, 5, 9, 20])
     moved = []
-    monkeypatch.setattr("siffra.data.shifts.slid", lambda *args: moved.append(1) or slid(*args))
+    monkeypatch.setattr(
+        "siffra.training.diagnostics.slid", lambda *args: moved.append(1) or slid(*args)
+    )
 
     first, second = (examine(network, dataset(images)) for network in (SeesColumns(), SaysOne()))
 

@@ -21,7 +21,7 @@ from siffra.engine.network import build_network
 from siffra.engine.rng import initial_weights
 from siffra.errors import ModelFileError
 from siffra.report.text.messages import words_in
-from siffra.training.diagnostics import PIXELS
+from siffra.training.examination import PIXELS
 from siffra.web import models as models_module
 from siffra.web.activations import first_response
 from siffra.web.errors import ApiError

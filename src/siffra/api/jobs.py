@@ -29,7 +29,7 @@ from siffra.report.render.notebook import NotebookProgress
 from siffra.report.render.terminal import one_step_note
 from siffra.report.text.messages import words_in
 from siffra.store.store import Store
-from siffra.training.diagnostics import Examined
+from siffra.training.examination import Examined
 
 OnEvent = Callable[[Event], None]
 

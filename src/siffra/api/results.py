@@ -20,7 +20,7 @@ from siffra.report.render.notebook import lab_html
 from siffra.report.render.terminal import lab_text
 from siffra.report.text.messages import words_in
 from siffra.report.text.provenance import all_records
-from siffra.training.diagnostics import Examined
+from siffra.training.examination import Examined
 
 if TYPE_CHECKING:
     import pandas as pd

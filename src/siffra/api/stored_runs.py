@@ -14,7 +14,7 @@ from siffra.lab.answers import Answers, answer
 from siffra.lab.history import LabHistory, SavedLab
 from siffra.report.text.provenance import all_records
 from siffra.store.store import Store, default_store_path, open_store
-from siffra.training.diagnostics import Examined
+from siffra.training.examination import Examined
 from siffra.training.run import Record
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from siffra.report.render.report import render
 from siffra.report.text.labels import knobs_name
 from siffra.report.text.messages import Words, words_in
 from siffra.system.atomic_write import part_folder
-from siffra.training.diagnostics import Examined
+from siffra.training.examination import Examined
 from siffra.training.run import Record, setting_id
 
 try:

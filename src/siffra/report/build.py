@@ -29,7 +29,7 @@ from siffra.report.text.narrative import busy_sentence
 from siffra.report.text.provenance import all_records, command, machines, proviso, shortened
 from siffra.report.text.surprises import missed, most_wrong, surprises
 from siffra.report.text.verdicts import claims_by, summary_sentence
-from siffra.training.diagnostics import Examined
+from siffra.training.examination import Examined
 from siffra.training.run import Record
 
 Captions = Sequence[Sequence[Figure]]

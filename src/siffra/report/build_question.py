@@ -55,7 +55,7 @@ from siffra.report.text.verdicts import (
     unbounded_text,
     verdict_name,
 )
-from siffra.training.diagnostics import Examined
+from siffra.training.examination import Examined
 
 
 def build_question(

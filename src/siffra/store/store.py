@@ -41,7 +41,7 @@ from siffra.store.schema import (
 )
 from siffra.system.cpu import bare_name
 from siffra.system.liveness import Presence
-from siffra.training.diagnostics import EXAMINING, Examination
+from siffra.training.examination import EXAMINING, Examination
 from siffra.training.run import Machine, Record, WrittenRecord
 from siffra.training.timing import Timing
 

@@ -1,122 +1,38 @@
-"""What a trained network does, looked at closely: where it fails, how sure it is, what it sees.
-
-A run's record says how often its network is right. An examination says how that changes as the
-images are moved and turned, which mistakes the network is surest of, how far its confidence can
-be trusted, and what its first layer has learned. All of it takes the network itself, which is
-not kept. So a run that a plan wants examined is examined as it ends, while its network is there,
-and what was found is stored beside the record: numbers, some ten thousand bytes a run, where the
-weights would be millions. Equal runs have equal examinations, so that a run whose examination is
-missing (it was stored by an older siffra, or for a plan that did not want one) can be made again.
-"""
+"""Examines trained networks: see `siffra.training.examination` for what is found."""
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from siffra.data.dataset import Dataset, Images
+from siffra.data.shifts import rotations, slid, translations, warp
 from siffra.engine.base import Fitted, Weights
+from siffra.training.examination import (
+    BINS,
+    CURVE_IMAGES,
+    DEGREES,
+    DIRECTIONS,
+    MAP_IMAGES,
+    MAP_PIXELS,
+    PIXELS,
+    Confidence,
+    Examination,
+    Features,
+    Mistake,
+)
 
-EXAMINING = 1
-"""Raised whenever an examination comes to hold something else; older ones are then made anew."""
-
-DIRECTIONS = ("x", "y", "any")
-"""Sideways, up or down, and each image in a direction of its own."""
-PIXELS = tuple(range(11))
-DEGREES = tuple(range(-180, 181, 15))
-MAP_PIXELS = tuple(range(-10, 11, 2))
-CURVE_IMAGES = 1000
-"""How many test images a point of a shift curve rests on, at most."""
-MAP_IMAGES = 250
-"""How many a cell of the map."""
 AT_ONCE = 8_000_000
 """Pixels that are predicted together: ten thousand images of digits, 32 MB."""
 MOST_KEPT = 2**27
 """Pixels of all versions of a test set that are kept for the next network: some 300 MB."""
 MOST_MISTAKES = 16
 """Of each set, those that the network is surest of."""
-BINS = 10
-"""Of confidence, equally wide."""
 MOST_FEATURES = 16
 """Of the first layer, those with the largest weights."""
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Mistake(_Frozen):
-    """An image, by its place in its set, that was given the wrong class with this probability."""
-
-    image: int
-    true: int
-    predicted: int
-    confidence: float
-
-
-class Confidence(_Frozen):
-    """A set's images by the probability of the class they were given, in `BINS` equal bins.
-
-    `images` counts them, `right` those that were given the right class, and `confidence` is the
-    sum of their probabilities; so the runs of several seeds can be added up.
-    """
-
-    images: tuple[int, ...]
-    right: tuple[int, ...]
-    confidence: tuple[float, ...]
-
-
-class Features(_Frozen):
-    """Pictures of weights: `count` of `rows` x `columns`, signed bytes in base64.
-
-    127 stands for the largest weight among them.
-    """
-
-    count: int
-    rows: int
-    columns: int
-    data: str
-
-    def pictures(self) -> np.ndarray:
-        """The weights, (count, rows, columns) float32 in [-1, 1]."""
-        bytes_ = np.frombuffer(base64.b64decode(self.data), np.int8)
-        return bytes_.reshape(self.count, self.rows, self.columns) / np.float32(127)
-
-
-class Examination(_Frozen):
-    """What one run's network was found to do. Accuracies are fractions.
-
-    - `moved`: by direction, accuracy on test images moved by each of `PIXELS`. Sideways each
-      image goes left or right, up or down likewise, as was drawn for it once.
-    - `turned`: accuracy on test images turned by each of `DEGREES`, counter-clockwise.
-    - `map`: accuracy on test images moved by each of `MAP_PIXELS`: rows are dy, downwards, and
-      columns dx, to the right.
-    - `mistakes` and `confidence`, by set: the test set and those that are shifted; `features`,
-      of the first layer (None if its weights do not lie on the image).
-
-    Rows of a table are neither moved nor turned: then the first three are empty. Of a network that
-    diverged all are.
-    """
-
-    moved: dict[str, tuple[float, ...]]
-    turned: tuple[float, ...]
-    map: tuple[tuple[float, ...], ...]
-    mistakes: dict[str, tuple[Mistake, ...]]
-    confidence: dict[str, Confidence]
-    features: Features | None
-
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """The examinations that there are of a lab's runs, by run key, and the images they are of."""
-
-    dataset: Dataset
-    by_key: Mapping[str, Examination]
 
 
 def examine(fitted: Fitted, dataset: Dataset) -> Examination:
@@ -171,8 +87,6 @@ def _shifts(fitted: Fitted, test: Images) -> Mapping[str, Any]:
 
 
 def _versions_of(test: Images) -> Versions:
-    from siffra.data.shifts import rotations, slid, warp  # with Numba, which answers do not need
-
     few, fewer = (test.some(most, seed=1) for most in (CURVE_IMAGES, MAP_IMAGES))
     turns = (warp(few.x, rotations(np.full(len(few), angle, float))) for angle in DEGREES)
     cells = (slid(fewer.x, dx, dy) for dy in MAP_PIXELS for dx in MAP_PIXELS)
@@ -209,8 +123,6 @@ def _accuracies(fitted: Fitted, chunks: Iterable[Images], images: int) -> tuple[
 
 def _moved_either_way(images: Images, right: int, down: int) -> Iterator[np.ndarray]:
     """Images moved by each of `PIXELS`, each image this way or the opposite one."""
-    from siffra.data.shifts import slid
-
     ahead = np.random.default_rng(right).random((len(images), 1, 1, 1)) < 0.5
     for size in PIXELS:
         dx, dy = size * right, size * down
@@ -219,8 +131,6 @@ def _moved_either_way(images: Images, right: int, down: int) -> Iterator[np.ndar
 
 def _moved_anywhere(images: Images) -> Iterator[np.ndarray]:
     """Images moved by each of `PIXELS`, each image in a direction of its own."""
-    from siffra.data.shifts import translations, warp
-
     angles = np.random.default_rng(2).uniform(0, 2 * np.pi, len(images))
     for size in PIXELS:
         yield warp(images.x, translations(size * np.cos(angles), size * np.sin(angles)))

@@ -16,7 +16,7 @@ from siffra.errors import ModelFileError
 from siffra.lab.plan.plan import Text
 from siffra.report.text.labels import knobs_name
 from siffra.report.text.messages import Words, capital
-from siffra.training.diagnostics import (
+from siffra.training.examination import (
     CURVE_IMAGES,
     DEGREES,
     MAP_IMAGES,

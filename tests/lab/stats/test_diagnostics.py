@@ -19,7 +19,7 @@ from siffra.lab.stats.diagnostics import (
     shift_curve,
     trust,
 )
-from siffra.training.diagnostics import BINS, DEGREES, PIXELS, Confidence, Examination, Examined
+from siffra.training.examination import BINS, DEGREES, PIXELS, Confidence, Examination, Examined
 from siffra.training.run import Record
 
 

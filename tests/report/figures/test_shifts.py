@@ -7,7 +7,7 @@ import pytest
 
 from siffra.report.figures.shifts import crossings
 from siffra.report.text.messages import words_in
-from siffra.training.diagnostics import DEGREES, PIXELS, Examination
+from siffra.training.examination import DEGREES, PIXELS, Examination
 
 WORDS = words_in("en")
 FLAT = [0.5] * len(PIXELS)

@@ -9,7 +9,7 @@ from siffra.config import Setting
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.lab.plan.plan import PlannedRun, PlannedTiming
-from siffra.training.diagnostics import Examination
+from siffra.training.examination import Examination
 from siffra.training.run import Epoch, Record, WrittenRecord
 from siffra.training.timing import Timing
 

@@ -29,7 +29,7 @@ from siffra.lab.execute.scheduler import Job, Pending, Scheduler
 from siffra.lab.execute.work import Work, engine_work
 from siffra.lab.plan.plan import Plan, PlannedRun, PlannedTiming
 from siffra.store.store import Store
-from siffra.training.diagnostics import Examination
+from siffra.training.examination import Examination
 from siffra.training.run import Record, WrittenRecord
 from siffra.training.timing import Timing
 

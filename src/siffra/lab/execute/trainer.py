@@ -20,7 +20,8 @@ from siffra.lab.execute.events import Event, Job, Task
 from siffra.lab.plan.plan import PlannedRun, PlannedTiming
 from siffra.system.jit import kernel_folder
 from siffra.system.jit_cache import switches
-from siffra.training.diagnostics import Examination, examine
+from siffra.training.diagnostics import examine
+from siffra.training.examination import Examination
 from siffra.training.run import Epoch, Record, WrittenRecord, run, this_machine
 from siffra.training.timing import Timing, time_by_turns
 

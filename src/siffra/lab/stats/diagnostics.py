@@ -11,7 +11,7 @@ import numpy as np
 
 from siffra.lab.stats.comparison import Comparison
 from siffra.lab.stats.summaries import Curve, Summary, summarise
-from siffra.training.diagnostics import BINS, CURVE_IMAGES, DEGREES, PIXELS, Examination, Examined
+from siffra.training.examination import BINS, CURVE_IMAGES, DEGREES, PIXELS, Examination, Examined
 from siffra.training.run import Record
 
 Way = Literal["x", "y", "any", "turned"]

@@ -31,7 +31,7 @@ from siffra.report.figures import (
 from siffra.report.figures.networks import Named, clauses
 from siffra.report.text.labels import level_name, short_level_name, varied_heading
 from siffra.report.text.messages import Words
-from siffra.training.diagnostics import Examined
+from siffra.training.examination import Examined
 
 __all__ = [
     "OF_EXPERIMENTS",

@@ -15,7 +15,7 @@ from siffra.report.figures.networks import Named, clauses, joined
 from siffra.report.text import numbers
 from siffra.report.text.labels import sets_of
 from siffra.report.text.messages import Words, capital
-from siffra.training.diagnostics import Examined
+from siffra.training.examination import Examined
 
 
 def shown(kind: Kind, experiments: Sequence[ExperimentAnswer]) -> list[ExperimentAnswer]:

@@ -11,7 +11,7 @@ from siffra.report.figures import style
 from siffra.report.figures.networks import Named, how_to_read, joined
 from siffra.report.text import numbers
 from siffra.report.text.messages import Words, capital
-from siffra.training.diagnostics import MAP_PIXELS
+from siffra.training.examination import MAP_PIXELS
 
 _COLUMNS = 3
 _CONTOURS = (0.25, 0.5, 0.9)

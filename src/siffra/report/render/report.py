@@ -9,7 +9,7 @@ from siffra.report.model import NAME, Figure, Report
 from siffra.report.render.files import run_rows, runs_csv, runs_parquet
 from siffra.report.render.pages import html_page, markdown_page, write_folder
 from siffra.report.text.messages import Words, words_in
-from siffra.training.diagnostics import Examined
+from siffra.training.examination import Examined
 
 
 def write_report(

@@ -12,8 +12,8 @@ from siffra.report.model import Method
 from siffra.report.text.labels import knob_name
 from siffra.report.text.messages import Words
 from siffra.report.text.provenance import machines
-from siffra.training.diagnostics import CURVE_IMAGES as SHIFT_IMAGES
-from siffra.training.diagnostics import MAP_IMAGES, Examined
+from siffra.training.examination import CURVE_IMAGES as SHIFT_IMAGES
+from siffra.training.examination import MAP_IMAGES, Examined
 from siffra.training.run import Machine, Record
 from siffra.training.scored_sets import CURVE_IMAGES, LONG
 
