@@ -1,6 +1,7 @@
 """What claims have shown, as an answer says it: what was seen, not whether the claim was right."""
 
 import dataclasses
+import math
 from typing import Any
 
 import pytest
@@ -105,6 +106,24 @@ def said(*claims: ClaimAnswer, words=EN) -> list[str]:
 )
 def test_each_kind_of_claim_has_its_phrase(claim, told):
     assert said(claim) == [f"shown: {told}"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        ((3.0, 1.5, math.inf), "with 8 neurons as with 16 (with 8 neurons it is"),
+        ((1 / 3, 0.0, 1 / 1.5), "with 16 neurons as with 8 (with 16 neurons it is"),
+    ],
+)
+def test_a_target_that_was_not_reached_leaves_a_bound_and_no_factor(ends, told):
+    """The seeds' ratios are bounds, so that their mean is no estimate."""
+    value, low, high = ends
+    late = Estimate(value, low, high, 0.95, (value,) * 5, "ratio", censored=3)
+
+    assert said(claimed(metric="epochs_to", target=0.93, estimate=late, margin=0.05)) == [
+        "shown: 93 % on the test set takes at least 1.5 times as many epochs "
+        f"{told} not reached in 3 of 5 seeds)"
+    ]
 
 
 def test_what_is_shown_comes_first_then_what_is_likely_and_nothing_of_the_rest():

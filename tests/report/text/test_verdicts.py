@@ -181,18 +181,21 @@ def test_an_open_verdict_on_a_large_difference_says_why():
 
 
 @pytest.mark.parametrize(
-    ("ends", "side"),
+    ("ends", "bound", "side"),
     [
-        ((2.0, math.inf), "the first named did not reach the target in one seed"),
-        ((0.0, 5.0), "the second named did not reach the target in one seed"),
-        ((0.0, math.inf), "one side or both did not reach the target in one seed"),
+        ((2.0, math.inf), "at least × 3", "the first named did not reach the target in one seed"),
+        ((0.0, 5.0), "at most × 3", "the second named did not reach the target in one seed"),
+        ((0.0, math.inf), "× 3", "one side or both did not reach the target in one seed"),
     ],
 )
-def test_it_is_told_which_side_did_not_reach_the_target(ends, side):
+def test_it_is_told_which_side_did_not_reach_the_target(ends, bound, side):
     low, high = ends
     estimate = Estimate(3.0, low, high, 0.95, (3.0,) * 5, "ratio", censored=1)
 
-    assert side in told(claimed(estimate=estimate, metric="epochs_to", target=0.9))
+    evidence = told(claimed(estimate=estimate, metric="epochs_to", target=0.9))
+
+    assert evidence.startswith(bound)
+    assert side in evidence
 
 
 def test_an_interval_that_spans_all_that_is_possible_says_what_is_missing():

@@ -58,7 +58,8 @@ def measured(words: Words, answer: ClaimAnswer) -> str:
         return numbers.estimate_words(words, claim, against_itself(claim, estimate))[0]
     kind = f"measured.{_KINDS.get(claim.metric, 'high')}"
     if is_ratio and estimate.value >= numbers.TWICE:
-        return words(f"{kind}.times", factor=numbers.factor(words, estimate.value))
+        factor = numbers.bounded(words, numbers.factor(words, estimate.value), estimate)
+        return words(f"{kind}.times", factor=factor)
     unit = "percent" if is_ratio else None
     size, _ = numbers.estimate_words(words, claim, estimate, unit)
     is_more = estimate.value > (1 if is_ratio else 0)

@@ -159,7 +159,8 @@ def unit_of(claim: Claim, estimate: Estimate) -> Unit:
     if estimate.scale == "ratio":
         # A claimed −60 % is set beside what was measured, however small that is.
         least = 0.5 if claim.times == 1 else 0.0
-        return "percent" if least < estimate.value < TWICE else "times"
+        is_share = least < estimate.value < TWICE and not estimate.censored
+        return "percent" if is_share else "times"
     match claim.measured.unit:
         case "fraction":
             return "points"
@@ -224,9 +225,19 @@ def estimate_words(
             interval = words("quantity.or_more", low=texts[1])
         case _:
             interval = words("quantity.from_to", low=texts[1], high=texts[2])
-    if unit == "plain":
-        return with_unit(texts[0], claim.measured), interval
-    return quantity(words, unit, texts[0]), interval
+    text = (
+        with_unit(texts[0], claim.measured) if unit == "plain" else quantity(words, unit, texts[0])
+    )
+    return bounded(words, text, estimate), interval
+
+
+def bounded(words: Words, text: str, estimate: Estimate) -> str:
+    """An estimate's `text`: a bound where some of its values are, as a target was not reached."""
+    if estimate.censored and estimate.low == 0 and math.isfinite(estimate.high):
+        return words("quantity.at_most", high=text)
+    if estimate.censored and estimate.low > 0 and math.isinf(estimate.high):
+        return words("quantity.at_least", low=text)
+    return text
 
 
 def quantity(words: Words, unit: str, number: str) -> str:
