@@ -5,6 +5,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from siffra.config.durations import duration
 from siffra.system.terminal import console, echo
 
 SOONEST, UNKNOWN, LATEST = 2.0, 30.0, 120.0
@@ -105,13 +106,3 @@ class _Lines:
         task = self._bar.task_ids[0]
         self._bar.update(task, completed=done, total=total, state=state)
         self._text.plain = text
-
-
-def duration(seconds: float, decimal: str = ".") -> str:
-    """`0.4 s`, `12 s`, `3 min`, `2 h 05 min`: as exact as a person wants it."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s".replace(".", decimal)
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"

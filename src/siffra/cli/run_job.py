@@ -6,16 +6,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from siffra.cli.data_options import tell_data
-from siffra.cli.progress import Meter, duration
+from siffra.cli.progress import Meter
 from siffra.cli.stopping import Stopped
-from siffra.config.durations import spell_seconds
+from siffra.config.durations import duration, spell_seconds
 from siffra.system.terminal import echo
 
 if TYPE_CHECKING:
     from siffra.api import Job, LabResult
     from siffra.lab.execute.estimate import Cost
     from siffra.lab.execute.events import Event
-    from siffra.lab.plan.plan import Plan
     from siffra.report.text.messages import Words
     from siffra.report.text.progress import Telling
 
@@ -83,6 +82,7 @@ def print_cost(words: "Words", cost: "Cost", job: "Job", *, err: bool = True) ->
     Below that, when there are more, as of a plan with looks, whose cost is that of the next one;
     what is not run as the lab file says; and what is hardly what was meant.
     """
+    from siffra.report.text.progress import looks_note
     from siffra.report.text.provenance import shortened
 
     at_once = job.at_once
@@ -95,34 +95,11 @@ def print_cost(words: "Words", cost: "Cost", job: "Job", *, err: bool = True) ->
             key = f"cost.{key if job.plan.looks else 'time'}"
             line += words(key, time=duration(cost.seconds, words("decimal")))
         line += words("cost.at_once", n=at_once) if at_once > 1 else ""
-    notes = (_looks(words, job.plan, cost), shortened(words, job.plan))
-    notes = (*notes, job.note(words.language))
+    looks = looks_note(words, job.plan, cost)
+    if looks and not cost.fits and cost.have == cost.runs:
+        looks += " " + words("cost.use_time", enough=spell_seconds(_ample(cost.enough)))
+    notes = (looks, shortened(words, job.plan), job.note(words.language))
     echo("\n".join(filter(None, (f"{line}.", *notes))), err=err)
-
-
-def _looks(words: "Words", plan: "Plan", cost: "Cost") -> str:
-    """When claims are judged again, and within which budget; nothing for a plan without looks.
-
-    It is said if the budget does not last for a first look at everything: those seeds are then made
-    of what is decided soonest, or all the same, if there are no claims to decide.
-    """
-    if not plan.looks:
-        return ""
-    seeds = words.listing(map(str, plan.looks[1:] if cost.fits else plan.looks))
-    if plan.time is None:
-        return words("cost.looks", seeds=seeds)
-    time = duration(plan.time, words("decimal"))
-    if not cost.fits and cost.have == cost.runs:
-        more = duration(cost.first_look, words("decimal"))
-        enough = spell_seconds(_ample(cost.enough))
-        return words("cost.looks_none", time=time, first=len(plan.seeds), more=more, enough=enough)
-    if not cost.fits:
-        key = "cost.looks_short"
-    elif cost.seconds > plan.time:
-        key = "cost.looks_over"
-    else:
-        key = "cost.looks_within"
-    return words(key, seeds=seeds, time=time, first=len(plan.seeds))
 
 
 def _ample(seconds: float) -> float:

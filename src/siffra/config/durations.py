@@ -41,3 +41,13 @@ def spell_seconds(seconds: float) -> str:
     if seconds >= 60 and seconds % 60 == 0:
         return f"{seconds / 60:g}m"
     return f"{seconds:g}s"
+
+
+def duration(seconds: float, decimal: str = ".") -> str:
+    """`0.4 s`, `12 s`, `3 min`, `2 h 05 min`: as exact as a person wants it."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s".replace(".", decimal)
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"

@@ -21,6 +21,8 @@ from siffra.lab.plan.plan import Plan
 from siffra.lab.plan.planning import plan_lab
 from siffra.lab.plan.presets import LabOptions
 from siffra.lab.plan.written import lab_file
+from siffra.report.text.messages import Words
+from siffra.report.text.progress import looks_note
 from siffra.report.text.provenance import command
 from siffra.store.store import Store
 from siffra.web.datasets import Loader
@@ -123,8 +125,10 @@ def keep(plan: Plan, dataset: Dataset, engine: Engine, store: Store) -> SavedLab
     return lab
 
 
-def estimated(plan: Plan, dataset: Dataset, running: RunOptions, store: Store) -> Mapping[str, Any]:
-    """What the page shows of a question before it starts."""
+def estimated(
+    plan: Plan, dataset: Dataset, running: RunOptions, store: Store, words: Words
+) -> Mapping[str, Any]:
+    """What the page shows of a question, or of a lab, before it starts."""
     with job_on(store, plan, dataset, plan.data, running) as job:
         cost, lab = job.cost(), job.saved()
     return {
@@ -132,6 +136,7 @@ def estimated(plan: Plan, dataset: Dataset, running: RunOptions, store: Store) -
         "runs": cost.runs,
         "have": cost.have,
         "seconds": cost.seconds,
+        "looks": looks_note(words, lab.plan, cost),
         "command": command(lab.plan),
         "toml": lab_file(lab.plan),
         "known": LabHistory(store.path).get(lab.id) is not None,

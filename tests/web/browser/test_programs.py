@@ -13,7 +13,8 @@ lr, seed = float(sys.argv[1]), int(sys.argv[2])
 if lr > 2 and seed == 1:
     sys.exit("out of <b>memory</b>")
 for epoch in (1, 2, 3):
-    print(json.dumps({"epoch": epoch, "val_loss": 1 / lr / epoch + seed / 100}))
+    extras = {f"layer {i}": i / epoch for i in range(14)}
+    print(json.dumps({"epoch": epoch, "val_loss": 1 / lr / epoch + seed / 100} | extras))
 print(json.dumps({"val_loss": 0.3 / lr + seed / 1000, "test": 97.5 + seed}))
 """
 
@@ -75,6 +76,11 @@ def test_its_runs_have_columns_of_their_own(shown):
     page.click(".compare-bar a")
 
     expect(page.locator("table").last).to_contain_text("val_loss")
+    expect(page.locator(".uplot")).to_have_count(12)
+    expect(page.locator(".uplot").first.locator(".ends li")).to_have_text(["A", "B"])
+    page.get_by_role("button", name="Draw the other 3 curves").click()
+    expect(page.locator(".uplot")).to_have_count(15)
+    expect(page.locator(".more")).to_have_count(0)
 
 
 def test_a_run_of_it_says_why_it_failed_and_cannot_be_trained(shown):
@@ -87,5 +93,6 @@ def test_a_run_of_it_says_why_it_failed_and_cannot_be_trained(shown):
     page.click(".eyebrow a")
     page.locator("table.runs tbody tr").last.locator("a").first.click()
     expect(page.locator(".scores")).to_contain_text("val_loss")
+    page.click(".more button")
     expect(page.get_by_role("group", name="val_loss").locator(".uplot")).to_be_visible()
     expect(page.get_by_role("group", name="test")).to_have_count(0)  # it told that once

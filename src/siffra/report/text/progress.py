@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 
 from siffra.config import ExternalModel, Setting
+from siffra.config.durations import duration
+from siffra.lab.execute.estimate import Cost
 from siffra.lab.execute.events import Event
 from siffra.lab.plan.plan import Level, Plan
 from siffra.report.text.failures import shortened_line
@@ -125,3 +127,27 @@ def _name(words: Words, level: Level, setting: Setting, retuned: tuple[str, ...]
     knobs = setting.knobs()
     tried = knobs_name(words, {knob: knobs[knob] for knob in retuned if knob in knobs})
     return f"{level_name(words, level)}, {tried}"
+
+
+def looks_note(words: Words, plan: Plan, cost: Cost) -> str:
+    """When claims are judged again, and within which budget; nothing for a plan without looks.
+
+    It is said if the budget does not last for a first look at everything: those seeds are then made
+    of what is decided soonest, or all the same, if there are no claims to decide.
+    """
+    if not plan.looks:
+        return ""
+    seeds = words.listing(map(str, plan.looks[1:] if cost.fits else plan.looks))
+    if plan.time is None:
+        return words("cost.looks", seeds=seeds)
+    time = duration(plan.time, words("decimal"))
+    if not cost.fits and cost.have == cost.runs:
+        more = duration(cost.first_look, words("decimal"))
+        return words("cost.looks_none", time=time, first=len(plan.seeds), more=more)
+    if not cost.fits:
+        key = "cost.looks_short"
+    elif cost.seconds > plan.time:
+        key = "cost.looks_over"
+    else:
+        key = "cost.looks_within"
+    return words(key, seeds=seeds, time=time, first=len(plan.seeds))

@@ -13,7 +13,7 @@ from siffra.lab.history import SavedLab
 from siffra.lab.plan.plan import Plan
 from siffra.lab.plan.presets import PRESETS
 from siffra.report.text.labels import knob_name
-from siffra.report.text.messages import LANGUAGES
+from siffra.report.text.messages import LANGUAGES, Words
 from siffra.store.store import open_store
 from siffra.web import limits, questions
 from siffra.web.errors import ApiError
@@ -97,7 +97,7 @@ def estimate(body: dict[str, Any], app: App, language: Language) -> Mapping[str,
     if error := fault(body, language):
         return error.body
     try:
-        return _estimated(app, *_plan(Ask.model_validate(body), app))
+        return _estimated(app, language, *_plan(Ask.model_validate(body), app))
     except ValidationError:
         return {"error": "bad_request"}
     except ApiError as error:
@@ -106,9 +106,9 @@ def estimate(body: dict[str, Any], app: App, language: Language) -> Mapping[str,
 
 
 @router.post("/study/estimate")
-def estimate_study(ask: AskStudy, app: App) -> Mapping[str, Any]:
-    """What the study would cost."""
-    return _estimated(app, *plan_study(ask, app.load))
+def estimate_study(ask: AskStudy, app: App, language: Language) -> Mapping[str, Any]:
+    """What the study would cost, and what its budget is for."""
+    return _estimated(app, language, *plan_study(ask, app.load))
 
 
 @router.post("/ask", status_code=201)
@@ -144,9 +144,9 @@ def _plan(ask: Ask, app: AppState) -> tuple[Plan, Dataset]:
     return plan_ask(ask, dataset, source), dataset
 
 
-def _estimated(app: AppState, plan: Plan, dataset: Dataset) -> Mapping[str, Any]:
+def _estimated(app: AppState, words: Words, plan: Plan, dataset: Dataset) -> Mapping[str, Any]:
     with app.store() as store:
-        told = questions.estimated(plan, dataset, app.running, store)
+        told = questions.estimated(plan, dataset, app.running, store, words)
     return {**told, "seconds_most": told["seconds"] * app.crowding}
 
 

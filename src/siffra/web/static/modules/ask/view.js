@@ -4,7 +4,8 @@ import { jobs, onJobs } from "../jobs.js";
 import { fill, h, say } from "../dom.js";
 import { go, here, remember } from "../route.js";
 import { Refused, get, latest, post, tellRefusal } from "../server.js";
-import { count, language, span, t } from "../words.js";
+import { costText } from "../results/badges.js";
+import { language, t } from "../words.js";
 import { answerView } from "./answer.js";
 import { earlier } from "./earlier.js";
 import { exampleView } from "./example.js";
@@ -141,12 +142,6 @@ export function ask(main, place) {
     field?.setAttribute("aria-invalid", "true");
     field?.setAttribute("aria-describedby", "refusal");
     field?.closest(".sentence, .fields > label")?.after(refusal);
-  }
-
-  function costText({ runs, have, seconds, seconds_most: most }) {
-    if (have === runs) return t("ui.ask.all_there", { runs });
-    const some = have ? ` ${count("ui.ask.some_there", have)}` : "";
-    return count("ui.ask.cost", runs, { time: span(seconds, most) }) + some;
   }
 
   async function start(event) {

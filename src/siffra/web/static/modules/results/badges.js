@@ -1,7 +1,7 @@
-// Verdicts as the report shows them: a colour, a sign and a word.
+// What is told of a lab in a line: verdicts, as the report shows them, its state, what it costs.
 
 import { h } from "../dom.js";
-import { t } from "../words.js";
+import { count, span, t } from "../words.js";
 
 /** A verdict's badge; dashed while it may still change. */
 export function badge(code, text, { provisional = false } = {}) {
@@ -29,4 +29,11 @@ export function tally(counts) {
 /** A lab's state in a word. */
 export function stateBadge(state) {
   return h("span", { class: `badge plain state-${state}` }, t(`ui.state.${state}`));
+}
+
+/** What a lab will cost; of one with a budget, of which more than its first look is paid. */
+export function costText({ runs, have, seconds, seconds_most: most, looks }) {
+  const cost = have === runs ? t("ui.ask.all_there", { runs }) : count("ui.ask.cost", runs, { time: span(seconds, most) });
+  const some = have > 0 && have < runs && count("ui.ask.some_there", have);
+  return [cost, some, looks].filter(Boolean).join(" ");
 }

@@ -6,6 +6,7 @@ import { to } from "../route.js";
 import { get, tellRefusal } from "../server.js";
 import { capital, exact, has, measure, number, percent, t } from "../words.js";
 import { confusion } from "./confusion.js";
+import { metricCharts } from "./metricLines.js";
 import { columnName, lineOf, pathOf, setsIn } from "./sets.js";
 import { switchOf } from "./switch.js";
 
@@ -25,10 +26,12 @@ export function compareView(main, a, b) {
   async function load() {
     const told = await get(`api/compare?${new URLSearchParams({ a, b })}`);
     if (over) return;
-    const chart = told.a.program || told.b.program ? null : overlaid(told);
-    if (chart) leave = chart.leave;
-    fill(main, back, h("h1", {}, heading(told)), ...tables(told, chart));
-    chart?.show();
+    const isProgram = told.a.program || told.b.program;
+    const named = [{ name: "A", ...told.a }, { name: "B", ...told.b }];
+    const chart = isProgram ? metricCharts(named) : overlaid(told);
+    leave = chart.leave;
+    fill(main, back, h("h1", {}, heading(told)), ...tables(told, chart, isProgram));
+    chart.draw();
   }
 
   return () => {
@@ -57,10 +60,10 @@ function overlaid({ a, b }) {
       }),
     );
   const head = h("div", { class: "row chart-head" }, h("h2", {}, t("ui.run.curves")), switchOf(sets, (set) => t(`set.${set}`), show));
-  return { element: h("section", {}, head, host), show, leave: chart.leave };
+  return { host: h("section", {}, head, host), draw: () => show(), leave: chart.leave };
 }
 
-function tables({ a, b, differing, same_seed: sameSeed, difference }, chart) {
+function tables({ a, b, differing, same_seed: sameSeed, difference }, chart, isProgram) {
   const head = (last) =>
     h(
       "thead",
@@ -125,9 +128,10 @@ function tables({ a, b, differing, same_seed: sameSeed, difference }, chart) {
         ),
         h("section", {}, h("h2", {}, t("ui.compare.results")), table(head("A − B"), rows)),
       ),
-      chart?.element,
+      !isProgram && chart.host,
     ),
-    chart && !a.diverged && !b.diverged &&
+    isProgram && chart.host,
+    !isProgram && !a.diverged && !b.diverged &&
       h(
         "section",
         { class: "confusing" },

@@ -4,8 +4,8 @@ import { onJobs } from "../jobs.js";
 import { fill, h, refill, say } from "../dom.js";
 import { go, to } from "../route.js";
 import { get, latest, oneAtATime, post, single, tellRefusal } from "../server.js";
-import { count, language, moment, span, t } from "../words.js";
-import { stateBadge, tally } from "./badges.js";
+import { count, language, moment, t } from "../words.js";
+import { costText, stateBadge, tally } from "./badges.js";
 import { classView } from "./classView.js";
 import { labView } from "./lab.js";
 
@@ -127,15 +127,9 @@ function study() {
 
   async function estimate() {
     try {
-      const { runs, have, seconds, seconds_most: most } = await newest(post("api/study/estimate", body()));
+      const told = await newest(post(`api/study/estimate?lang=${language()}`, body()));
       fill(refusal);
-      say(
-        cost,
-        have === runs
-          ? t("ui.ask.all_there", { runs })
-          : count("ui.ask.cost", runs, { time: span(seconds, most) }) +
-              (have ? ` ${count("ui.ask.some_there", have)}` : ""),
-      );
+      say(cost, costText(told));
     } catch (error) {
       say(cost, "");
       tellRefusal(refusal, error);

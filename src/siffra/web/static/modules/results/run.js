@@ -8,10 +8,9 @@ import { to } from "../route.js";
 import { get, post, tellRefusal } from "../server.js";
 import { exact, has, language, measure, moment, number, percent, t } from "../words.js";
 import { confusion } from "./confusion.js";
+import { metricCharts } from "./metricLines.js";
 import { repeat } from "./repeat.js";
 import { columnName, lineOf, pathOf, setsIn } from "./sets.js";
-
-const MOST_CURVES = 12; // a program may print a great many numbers
 
 /** The run `key` in `main`. Returns what ends it. */
 export function runView(main, key) {
@@ -30,7 +29,7 @@ export function runView(main, key) {
     const run = await get(`api/runs/${key}?lang=${language()}`);
     if (over) return;
     const chartHost = h("div", { class: "chart", role: "group", "aria-label": t("ui.run.curves") });
-    const measured = run.program ? measuredCurves(run) : [];
+    const measured = run.program && metricCharts([run]);
     fill(
       main,
       back,
@@ -45,10 +44,11 @@ export function runView(main, key) {
       ),
       scores(run),
       failure(run),
+      measured?.host,
       h(
         "div",
         { class: "columns" },
-        ...(run.program ? measured.map(({ section }) => section) : ofNetwork(run, chartHost, parts)),
+        run.program ? null : ofNetwork(run, chartHost, parts),
         h(
           "section",
           {},
@@ -60,8 +60,11 @@ export function runView(main, key) {
         run.command && h("section", {}, h("h2", {}, t("head.repeat")), repeat(run)),
       ),
     );
-    parts.push(...measured.map(({ draw }) => draw()));
-    if (run.program) return;
+    if (measured) {
+      parts.push(measured.leave);
+      measured.draw();
+      return;
+    }
     const chart = curvesChart(chartHost);
     parts.push(chart.leave);
     chart.update(
@@ -86,21 +89,6 @@ function ofNetwork(run, chartHost, parts) {
       : h("section", {}, h("h2", {}, t("ui.run.confusion")), confusion([{ bySet: run.confusion }])),
     run.diverged ? null : mistakes(run, parts),
   ];
-}
-
-// A program's metrics against its epochs or steps: a section each, to be drawn when it is there.
-function measuredCurves(run) {
-  const curves = Object.entries(run.curves).filter(([, curve]) => curve.length > 1);
-  return curves.slice(0, MOST_CURVES).map(([label, curve]) => {
-    const host = h("div", { class: "chart", role: "group", "aria-label": label });
-    const [epochs, values] = [0, 1].map((i) => curve.map((pair) => pair[i]));
-    const draw = () => {
-      const chart = curvesChart(host);
-      chart.update([lineOf(label, 0, values, epochs)], 1, { epochs, label });
-      return chart.leave;
-    };
-    return { section: h("section", {}, h("h2", {}, label), host), draw };
-  });
 }
 
 // Why a program gave no result, with the last lines that it printed.

@@ -27,10 +27,10 @@ export function pathOf(run, set) {
   return path.length ? [...path.slice(0, -1), run.accuracy[set] ?? null] : path;
 }
 
-/** One run's line for a chart of curves: its `values` at these `epochs`, else at 1, 2, 3, … */
-export function lineOf(name, index, values, epochs = values.map((_, i) => i + 1)) {
+/** One run's line for a chart of curves: its `values` after each epoch. */
+export function lineOf(name, index, values) {
   const last = values.findLastIndex((value) => value !== null);
-  return { name, index, mean: values, low: [], high: [], ends: last < 0 ? [] : [[epochs[last], values[last]]] };
+  return { name, index, mean: values, low: [], high: [], ends: last < 0 ? [] : [[last + 1, values[last]]] };
 }
 
 /** What the levels of `question` are measured by: its own metrics, or accuracy on the sets. */
