@@ -72,6 +72,7 @@ def build_question(
         id=question.id,
         ask=words.say(question.ask),
         lead=sentences[0],
+        more=tuple(sentences[1:]),
         answer=" ".join(sentences),
         note=words.say(question.note),
         search=search_of(answer),

@@ -411,7 +411,8 @@ def test_results_and_page_agree(written, page):
     results = json.loads((written[0] / "results.json").read_text("utf-8"))
 
     for question in results["questions"]:
-        assert question["answer"] in page.text
+        assert all(part in page.text for part in (question["lead"], *question["more"]))
+        assert question["answer"] == " ".join((question["lead"], *question["more"]))
 
 
 @pytest.mark.parametrize("language", ["en", "sv"])

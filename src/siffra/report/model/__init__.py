@@ -90,6 +90,8 @@ class Question(Part):
     """The question in the author's words."""
     lead: str = ""
     """The answer's first sentence."""
+    more: tuple[str, ...] = ()
+    """Its other sentences."""
     answer: str
     """The whole answer."""
     note: str = ""
