@@ -75,7 +75,8 @@ class TestSummary:
             "6 are likely; 7 stay open."
         )
         assert summary_sentence(lab(*claims), "sv") == (
-            "Av 67 påståenden stöds 41, 9 motsägs, 4 visar ingen skillnad; 6 är troliga; 7 är öppna."
+            "Av 67 påståenden stöds 41, 9 motsägs, 4 visar ingen skillnad; "
+            "6 är troliga; 7 är öppna."
         )
 
     def test_it_begins_with_what_there_is(self):
