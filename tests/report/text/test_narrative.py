@@ -111,7 +111,10 @@ def test_a_ratio_of_times_that_may_be_anything_has_no_upper_end():
 def test_levels_of_which_none_is_shown_to_be_above_are_not_ranked(answers):
     said = answer_sentence(question("d", answers))
 
-    assert "5 seeds do not rank the convolutional model and the dense model on the test" in said
+    assert (
+        "5 seeds are too few to rank the convolutional model and the dense model on the test"
+        in said
+    )
 
 
 def test_the_shifted_sets_are_answered_where_they_are_asked_about(answers):
@@ -220,7 +223,7 @@ def test_a_target_that_was_not_reached_is_told(answers):
     said = verdict_sentence(*claim("a1", answers))
 
     assert "learning rate 0.02 against learning rate 0.7" in said
-    assert "the first named did not reach the target in 5 seeds" in said
+    assert "the level named first did not reach the target in 5 seeds" in said
 
 
 def test_where_neither_side_reached_it_no_number_of_seeds_is_promised(answers):

@@ -184,8 +184,12 @@ def test_an_open_verdict_on_a_large_difference_says_why():
 @pytest.mark.parametrize(
     ("ends", "bound", "side"),
     [
-        ((2.0, math.inf), "at least × 3", "the first named did not reach the target in one seed"),
-        ((0.0, 5.0), "at most × 3", "the second named did not reach the target in one seed"),
+        (
+            (2.0, math.inf),
+            "at least × 3",
+            "the level named first did not reach the target in one seed",
+        ),
+        ((0.0, 5.0), "at most × 3", "the level named second did not reach the target in one seed"),
         ((0.0, math.inf), "× 3", "one side or both did not reach the target in one seed"),
     ],
 )
