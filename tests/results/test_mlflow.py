@@ -183,3 +183,32 @@ def test_addresses_are_refused(address):
 def test_what_is_not_there_is_said(tmp_path):
     with pytest.raises(ResultsError, match=r"no such file"):
         read_results(f"sqlite:///{tmp_path / 'none.db'}")
+
+
+def test_a_run_that_sums_up_those_nested_in_it_is_left_out_and_said(tmp_path):
+    client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    experiment = client.create_experiment("nested")
+
+    def logged(name, lr, loss, tags=None):
+        run = client.create_run(experiment, run_name=name, tags=tags).info.run_id
+        client.log_batch(run, [Metric("val_loss", loss, 1, 0)], [Param("lr", str(lr))])
+        client.set_terminated(run)
+        return run
+
+    for lr in (0.1, 0.3):
+        parent = logged(f"all {lr}", lr, lr)
+        for number in range(3):
+            tags = {"mlflow.parentRunId": parent}
+            child = logged(f"{lr} {number}", lr, lr + number, tags)
+    alone = client.create_run(experiment, tags={"mlflow.parentRunId": child}).info.run_id
+    client.log_metric(alone, "images", 5)  # below a run that it does not measure as that does
+    client.set_terminated(alone)
+
+    table = read_results(tmp_path / "mlflow.db")
+
+    losses = [loss for loss in table.columns["val_loss"] if loss is not None]
+    assert losses == [lr + number for lr in (0.1, 0.3) for number in range(3)]
+    assert [note.text for note in table.notes] == [
+        "left out, as other runs are nested in them that have the same metrics: "
+        "`all 0.1`, `all 0.3`"
+    ]

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
-from siffra.data.notes import short
+from siffra.data.notes import named, short
 from siffra.results.assemble import Raw
-from siffra.results.table import Curve, refuse_size, refused
+from siffra.results.table import Curve, note, refuse_size, refused
 
 _MOST_POINTS = 5_000_000
 """More points of curves than these are left out; the last value of each metric is still read."""
@@ -92,9 +92,14 @@ def _began(path: Path, described: Mapping[Path, Mapping[str, str]]) -> tuple[int
 
 
 def _raw(runs: Sequence[_Run], source: str) -> Raw:
-    """The runs as columns, but for those that only hold others."""
-    parents = {run.tags.get(_PARENT) for run in runs}
-    runs = [run for run in runs if run.metrics or run.id not in parents]
+    """The runs as columns, but for those that hold others, of which they may have the best."""
+    measured_below: dict[str | None, set[str]] = {}
+    for run in runs:
+        measured_below.setdefault(run.tags.get(_PARENT), set()).update(run.metrics)
+    parents = [run for run in runs if run.id in measured_below]
+    sums = [run for run in parents if not measured_below[run.id].isdisjoint(run.metrics)]
+    left_out = {run.id for run in (*sums, *(run for run in parents if not run.metrics))}
+    runs = [run for run in runs if run.id not in left_out]
     if not runs:
         raise refused("no_runs", source=source)
     columns: dict[str, Sequence[object]] = {
@@ -113,7 +118,8 @@ def _raw(runs: Sequence[_Run], source: str) -> Raw:
                 columns[f"{group}.{name}"] = [of.get(name) for of in held]
     drawn = dict.fromkeys(name for run in runs for name in run.curves)
     curves = {f"metrics.{n}": tuple(run.curves.get(n, ()) for run in runs) for n in drawn}
-    return Raw(columns, source, _called(runs), curves)
+    told = (note("parents", rows=named(_called(sums))),) if sums else ()
+    return Raw(columns, source, _called(runs), curves, notes=told)
 
 
 def _called(runs: Sequence[_Run]) -> list[str]:
