@@ -365,3 +365,13 @@ def test_a_value_that_may_be_cut_off_is_said(written, end, is_said):
     notes = read_results(written(f"lr,acc\n0.1,0.92\n0.3,{end}")).notes
 
     assert [note.code for note in notes] == (["cut_off"] if is_said else [])
+
+
+def test_a_row_is_called_so_in_swedish_too(judged):
+    with pytest.raises(DataError) as refused:
+        judged(
+            "lr,seed,acc\n0.1,0,0.9\n0.1,1,0.8\n0.3,1,12 ms\n", by=("lr",), metrics=("acc:higher",)
+        )
+
+    assert ": row 3: `acc` is '12 ms'; write" in refused.value.text("en")
+    assert ": rad 3: `acc` är '12 ms'; skriv" in refused.value.text("sv")

@@ -4,6 +4,7 @@ Nothing here knows which column is a knob, a seed or a metric: see `siffra.resul
 """
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -27,9 +28,17 @@ Origin = Literal["knob", "metric", "context"]
 """What the source itself calls a column: a parameter, a metric, or something about the run."""
 
 note = partial(package_note, "siffra.results", "note")
-refused = partial(refusal, ResultsError, "siffra.results")
 remedy = partial(package_note, "siffra.results", "remedy")
 """The part of a refusal that says what would be right."""
+_ROW, _ROWS = re.compile(r"row (\d+)"), frozenset({"row", "first", "other"})
+
+
+def refused(code: str, /, **values: object) -> ResultsError:
+    """The error with this code in `languages`; rows that are called by number are so in each."""
+    for name in _ROWS.intersection(values):
+        if row := _ROW.fullmatch(str(values[name])):
+            values[name] = package_note("siffra.results", "place", "row", number=row[1])
+    return refusal(ResultsError, "siffra.results", code, **values)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
