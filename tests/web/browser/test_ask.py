@@ -48,6 +48,32 @@ def test_a_question_is_asked_and_gets_its_verdict(answered):
     expect(answered.locator(".earlier a[aria-current]")).to_have_count(1)
 
 
+def test_from_question_to_verdict_by_keyboard_alone(visit, tiny, idle):
+    page = visit(f"#/ask?model=dense&vary=neurons:2,4&epochs=2&seeds=5&data={tiny}")
+    expect(page.locator("#levels-0")).to_be_visible()
+    page.keyboard.press("n")
+    expect(page.locator("#levels-0")).to_be_focused()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("3, 5")
+    expect(page.locator(".cost")).to_contain_text("10 runs")
+    while not page.locator("button.primary").evaluate(
+        "button => button === document.activeElement"
+    ):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    wait_for(page, "done")
+
+    expect(page.locator(".answering")).to_be_focused()  # the answer comes where one is
+    expect(page.locator(".claims .badge")).to_have_count(1)
+    for _ in range(40):  # through the answer to what repeats it
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.matches('.copyable button')"):
+            break
+    else:
+        pytest.fail("the command cannot be reached")
+
+
 def test_the_question_can_be_repeated_without_the_page(answered):
     expect(answered.locator("pre").first).to_contain_text("siffra vary neurons=2,4")
     answered.click(".answering details summary")

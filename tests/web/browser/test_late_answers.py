@@ -359,6 +359,21 @@ def test_a_chart_takes_any_number_of_runs(visit):
     assert ends[1] > 89
 
 
+@pytest.mark.parametrize("value", [0, 5])
+def test_a_curve_that_never_changes_has_an_axis(visit, value):
+    page = visit("#/labs")
+
+    low, high = page.evaluate(
+        """async (value) => {
+          const { rangeOf } = await import("/static/modules/charts/axes.js");
+          return rangeOf([value, value], [], false);
+        }""",
+        value,
+    )
+
+    assert low < value < high
+
+
 @pytest.mark.parametrize(
     ("claim", "at", "claimed", "margin"),
     [

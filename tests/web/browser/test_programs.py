@@ -1,5 +1,6 @@
 """Labs and runs of programs: everything is shown in their own metrics, and nothing starts them."""
 
+import re
 import sys
 
 import pytest
@@ -76,6 +77,8 @@ def test_its_runs_have_columns_of_their_own(shown):
     page.click(".compare-bar a")
 
     expect(page.locator("table").last).to_contain_text("val_loss")
+    expect(page.locator("h1")).to_have_text(re.compile("^(lr|Seeds) "))
+    expect(page.get_by_role("group").first).to_have_attribute("aria-label", "val_loss")
     expect(page.locator(".uplot")).to_have_count(12)
     expect(page.locator(".uplot").first.locator(".ends li")).to_have_text(["A", "B"])
     page.get_by_role("button", name="Draw the other 3 curves").click()
@@ -93,6 +96,5 @@ def test_a_run_of_it_says_why_it_failed_and_cannot_be_trained(shown):
     page.click(".eyebrow a")
     page.locator("table.runs tbody tr").last.locator("a").first.click()
     expect(page.locator(".scores")).to_contain_text("val_loss")
-    page.click(".more button")
     expect(page.get_by_role("group", name="val_loss").locator(".uplot")).to_be_visible()
     expect(page.get_by_role("group", name="test")).to_have_count(0)  # it told that once

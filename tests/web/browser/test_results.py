@@ -189,3 +189,15 @@ def test_two_runs_compared(page):
     expect(page.locator(".columns table").last.locator("tbody tr")).to_have_count(6)
     expect(page.locator(".uplot .ends li")).to_have_text(["A", "B"])
     expect(page.locator("table.confusion")).to_have_count(2)
+
+
+def test_a_lab_that_was_stopped_before_its_first_run_promises_none(visit, bench, idle):
+    bench.call("POST", "/api/jobs/pause")
+    lab = bench.call("POST", "/api/study")["id"]
+    bench.call("POST", f"/api/labs/{lab}/cancel")
+    page = visit(f"#/labs/{lab}?question=a")
+
+    expect(page.locator(".card .claims li")).not_to_have_count(0)
+    expect(page.locator(".status .state-stopped")).to_be_visible()
+    expect(page.locator(".card")).not_to_contain_text("are being trained")
+    expect(page.locator(".questions .skeleton").first).to_be_hidden()

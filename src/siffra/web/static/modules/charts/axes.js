@@ -56,7 +56,7 @@ export function rangeOf(within, beyond, inPercent) {
   const reach = Math.max(narrowest, most - least) / 2;
   const low = Math.max(least - reach, Math.min(least, lowest));
   const high = Math.min(most + reach, Math.max(most, highest));
-  const air = Math.max(inPercent ? 0.5 : 0, 0.06 * (high - low));
+  const air = Math.max(inPercent ? 0.5 : 0, 0.06 * (high - low)) || reach; // what never changes is a line, too
   return inPercent ? [Math.max(0, low - air), Math.min(100.5, high + air)] : [low - air, high + air];
 }
 

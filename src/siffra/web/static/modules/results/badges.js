@@ -26,6 +26,11 @@ export function tally(counts) {
   );
 }
 
+/** Whether runs of `lab` are still to come without anybody's doing. */
+export function isComing(lab) {
+  return ["queued", "running", "paused"].includes(lab.state);
+}
+
 /** A lab's state in a word. */
 export function stateBadge(state) {
   return h("span", { class: `badge plain state-${state}` }, t(`ui.state.${state}`));

@@ -3,7 +3,7 @@
 import { difference, scaleOf } from "../charts/difference.js";
 import { h } from "../dom.js";
 import { capital, count, t } from "../words.js";
-import { badge, verdictCode } from "./badges.js";
+import { badge, isComing, verdictCode } from "./badges.js";
 
 const OPEN = 4; // so many claims stand on the card; the others are folded
 const MOST_DOTS = 24;
@@ -24,8 +24,8 @@ export function answerCard(lab, question) {
         h("summary", {}, count("ui.card.more", more.length)),
         h("ol", { class: "claims", start: OPEN + 1 }, more),
       ),
-    lab.provisional &&
-      h("p", { class: "soft" }, lab.have > 0 ? count("head.incomplete", lab.runs - lab.have) : t("ui.card.waiting")),
+    lab.provisional && lab.have > 0 && h("p", { class: "soft" }, count("head.incomplete", lab.runs - lab.have)),
+    lab.provisional && !lab.have && isComing(lab) && h("p", { class: "soft" }, t("ui.card.waiting")),
   );
 }
 

@@ -42,10 +42,11 @@ export function compareView(main, a, b) {
 
 // "learning rate 0.02 and 1": by what the two differ in, if that is little.
 function heading({ a, b, differing }) {
+  const first = a.program ? (name) => name : capital; // a program's own knob keeps its name
   const pairs = Object.entries(differing).map(([knob, values]) => [columnName(knob), ...values.map(written)]);
   if (!pairs.length) return t("ui.compare.seeds", { a: a.seed, b: b.seed });
   if (pairs.length > 2) return t("ui.compare.title");
-  return pairs.map(([name, ofA, ofB]) => t("ui.compare.knob", { name: pairs.length > 1 ? name : capital(name), a: ofA, b: ofB })).join("; ");
+  return pairs.map(([name, ofA, ofB]) => t("ui.compare.knob", { name: pairs.length > 1 ? name : first(name), a: ofA, b: ofB })).join("; ");
 }
 
 /** The curves of both runs in one chart, one set at a time. */

@@ -33,12 +33,12 @@ export function metricLines({ levels }, on) {
 }
 
 /**
- * The curves of single `runs` of programs, `[{ name, curves }]`, a section for each metric: the
- * first few, and the others when they are asked for. Give `draw` to what is in the page; `leave` ends it.
+ * The curves of single `runs` of programs, `[{ name, curves, metrics }]`, a section for each metric in
+ * the order of their `metrics`: the first few, and the others when they are asked for. Give `draw` to what is in the page; `leave` ends it.
  */
 export function metricCharts(runs) {
-  const labels = [...new Set(runs.flatMap(({ curves }) => Object.keys(curves)))];
-  const long = labels.filter((label) => runs.some(({ curves }) => curves[label]?.length > 1));
+  const labels = new Set([...runs.flatMap((run) => Object.keys(run.metrics)), ...runs.flatMap((run) => Object.keys(run.curves))]);
+  const long = [...labels].filter((label) => runs.some(({ curves }) => curves[label]?.length > 1));
   const host = h("div", { class: "columns" });
   const leaving = [];
 

@@ -5,6 +5,7 @@ import { curvesChart } from "../charts/curves.js";
 import { knobChart } from "../charts/knob.js";
 import { fill, h, refill, say } from "../dom.js";
 import { capital, t } from "../words.js";
+import { isComing } from "./badges.js";
 import { answerCard } from "./card.js";
 import { alongKnob } from "./knob.js";
 import { crossing, knobName, levelsTable } from "./levels.js";
@@ -49,7 +50,7 @@ export function questionView(host, { on = "", chosen = () => {} } = {}) {
 
   function draw() {
     const { lab, question } = known;
-    refill(card, [question.claims, question.answer, lab.provisional, lab.have, question.levels.map(({ n }) => n)], () =>
+    refill(card, [question.claims, question.answer, lab.provisional, lab.have, isComing(lab), question.levels.map(({ n }) => n)], () =>
       answerCard(lab, question),
     );
     const measures = measuresOf(question);
@@ -90,7 +91,7 @@ export function questionView(host, { on = "", chosen = () => {} } = {}) {
     const working = jobs().running;
     const run = working?.run?.question === question.id && working.id === lab.id ? working.run : null;
     const started = lab.have > 0 || run?.curve.length > 0;
-    waiting.hidden = started || !known.curves;
+    waiting.hidden = started || !known.curves || !isComing(lab);
     curvesPart.hidden = !started || !isDrawn();
     const points = lab.have > 0 && alongKnob(question, on);
     knobPart.hidden = !points || !points.some(({ values }) => values.length);

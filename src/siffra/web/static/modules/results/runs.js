@@ -208,7 +208,8 @@ function tableView(main, query) {
       { onclick: open },
       h("td", {}, h("label", {}, box)),
       columns.map((name, i) => {
-        const text = cellText(name, run[name]);
+        const first = i === 0 && (run[name] ?? null) === null; // a program's run has no model
+        const text = first ? run.key.slice(0, 8) : cellText(name, run[name]);
         const shown = i === 0 ? h("a", { href: to(["runs", run.key]) }, text) : text;
         return h(
           "td",
