@@ -156,7 +156,7 @@ class Connection(HttpToolsProtocol):
         return self._is_idle() or self._stalled is not None
 
     def _allow(self, seconds: float | None) -> None:
-        """Close the connection in so many seconds, unless something comes before."""
+        """Close the connection in this many seconds, unless something comes before."""
         if self._deadline:
             self._deadline.cancel()
         ends = self.transport.abort

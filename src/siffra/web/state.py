@@ -122,7 +122,7 @@ class AppState:
 
 
 def _check_shown(lab: SavedLab) -> None:
-    """See that a lab can be shown: its runs are not too many, and it has a title.
+    """Check that a lab can be shown: its runs are not too many, and it has a title.
 
     Raises:
         ValueError: It cannot.

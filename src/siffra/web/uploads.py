@@ -48,7 +48,7 @@ _ID = re.compile(r"data-[0-9a-f]{12}")
 
 
 def as_json(bytes_: int) -> int:
-    """How large a JSON body may be that brings so many bytes in base64."""
+    """How large a JSON body may be that brings this many bytes in base64."""
     return bytes_ * 4 // 3 + 1024
 
 
@@ -69,7 +69,7 @@ def digit_in(file: PictureFile) -> str:
     """The picture as the networks take digits, 28 x 28 pixels in base64.
 
     Raises:
-        ApiError: It is no picture, blank or too large.
+        ApiError: It is not a picture, or it is blank or too large.
     """
     content = decoded(file.picture, PICTURE)
     try:
@@ -90,7 +90,7 @@ def keep_data(file: ArraysFile, paths: Paths, load: Loader) -> dict[str, Any]:
     """Keep a data set beside the store, once it was seen to be one.
 
     Raises:
-        ApiError: It is no data set, too large, or there are too many.
+        ApiError: It is not a data set or is too large, or there are too many.
     """
     content = decoded(file.npz, ARRAYS_FILE)
     _refuse_too_large(content)
@@ -153,7 +153,7 @@ def decoded(text: str, most: int) -> bytes:
     """The bytes of a file that came in base64.
 
     Raises:
-        ApiError: They are more than `most`, or it is no base64.
+        ApiError: They are more than `most`, or not base64.
     """
     try:
         content = base64.b64decode(text, validate=True)

@@ -240,7 +240,7 @@ def _listen(commands: BinaryIO, control: Control, tasks: "queue.Queue[Task]") ->
 
 
 def main() -> None:
-    """Work on the store named first in the arguments, on so many threads as the second says."""
+    """Work on the store named first in the arguments, on this many threads as the second says."""
     log_to_stderr("siffra ui, training: %(message)s")
     # Only lines for the server may go there; whatever else is printed goes to the terminal.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")

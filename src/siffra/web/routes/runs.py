@@ -41,15 +41,15 @@ def table(
     """The runs that meet all conditions, sorted, some at a time."""
     with app.store() as store:
         rows = app.table.rows(store)
-    own = runs.own_columns(rows)
-    found = runs.matching(rows, runs.conditions(where, own))
-    matching = runs.ordered(found, sort, order, own)
+    own_columns = runs.own_columns(rows)
+    kept = runs.matching(rows, runs.conditions(where, own_columns))
+    matching = runs.ordered(kept, sort, order, own_columns)
     shown = matching[offset : offset + limit]
     return {
         "total": len(rows),
         "matching": len(matching),
         "columns": runs.COLUMNS,
-        "own": own,
+        "own": own_columns,
         "runs": shown,
         "labs": _latest_labs(app, {row["key"] for row in shown}, words),
     }
@@ -100,10 +100,10 @@ async def keep_model(key: RunKey, body: Nothing, app: App) -> Mapping[str, Any]:
             raise ApiError("method")
         return app.models.find(f"run-{key}") is not None
 
-    made = await run_in_threadpool(find)
-    if not made:
+    is_kept = await run_in_threadpool(find)
+    if not is_kept:
         app.jobs.add(Task(kind="model", id=key))
-    return {"id": f"run-{key}", "state": "made" if made else "queued"}
+    return {"id": f"run-{key}", "state": "made" if is_kept else "queued"}
 
 
 @router.post("/runs/{key}/model/stop")

@@ -23,8 +23,9 @@ export function tellRefusal(element, error) {
   fill(element, marked(error.message));
 }
 
-/** A paragraph that says what was refused, where there is nothing else to show. */
+/** A paragraph that says what was refused, where there is nothing else to show; as `tellRefusal`. */
 export function refusalOf(error) {
+  if (!(error instanceof Refused)) throw error;
   return h("p", { class: "refusal", role: "alert", "data-code": error.code }, marked(error.message));
 }
 

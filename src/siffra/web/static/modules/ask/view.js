@@ -109,14 +109,14 @@ export function ask(main, place) {
   // What it costs; and if it was asked before, the answer is there at once.
   async function estimate() {
     try {
-      const told = await newest(post(`api/estimate?lang=${language()}`, toAsk(setup)));
-      if (told.error) throw new Refused(200, told); // no news to a browser's console while one types
+      const estimated = await newest(post(`api/estimate?lang=${language()}`, toAsk(setup)));
+      if (estimated.error) throw new Refused(200, estimated); // no news to a browser's console while one types
       say(refusal, gone);
       mark(null);
-      say(cost, costText(told));
-      const waits = jobs().queue.some((item) => item.id === told.id);
-      button.disabled = waits || (told.have === told.runs && told.known);
-      if (told.known) reveal(told.id);
+      say(cost, costText(estimated));
+      const waits = jobs().queue.some((item) => item.id === estimated.id);
+      button.disabled = waits || (estimated.have === estimated.runs && estimated.known);
+      if (estimated.known) reveal(estimated.id);
       else if (!shown.id) showExample();
     } catch (error) {
       say(cost, "");

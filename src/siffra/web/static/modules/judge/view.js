@@ -48,8 +48,8 @@ export function judge(main) {
     const { said } = table;
     const isLate = () => held()?.said !== said;
     try {
-      const told = await judgeTable();
-      if (!isLate()) draw(told);
+      const answer = await judgeTable();
+      if (!isLate()) draw(answer);
     } catch (error) {
       if (!isLate()) refused(error);
     }
@@ -118,27 +118,27 @@ export function judge(main) {
     tellRefusal(refusal, error);
   }
 
-  function draw(told) {
+  function draw(answer) {
     const { name } = held();
-    aside.hidden = !told.columns?.length;
-    if (told.columns) correcting(told, held().said);
-    const notes = told.data_notes ?? [];
+    aside.hidden = !answer.columns?.length;
+    if (answer.columns) correcting(answer, held().said);
+    const notes = answer.data_notes ?? [];
     refill(read, notes, () => notes.map(({ text }) => h("li", {}, marked(text))));
-    if (told.error) {
-      refused(new Refused(200, told));
-      if (told.lang) refusal.lang = told.lang;
+    if (answer.error) {
+      refused(new Refused(200, answer));
+      if (answer.lang) refusal.lang = answer.lang;
       return;
     }
     say(refusal, "");
-    say(status, count("ui.judge.runs", told.rows, { file: name }));
+    say(status, count("ui.judge.runs", answer.rows, { file: name }));
     article.hidden = false;
     article.classList.remove("stale");
-    const [asked] = told.questions;
+    const [asked] = answer.questions;
     fill(title, asked.ask);
-    question.update({ ...told, have: told.rows, runs: told.rows, ad_hoc: true, provisional: false }, asked, told.curves);
-    refill(rest, [told.limits, told.command], () => [
-      told.limits.length > 0 && limits(told.limits),
-      h("section", {}, h("h3", {}, t("head.repeat")), repeat({ command: told.command })),
+    question.update({ ...answer, have: answer.rows, runs: answer.rows, ad_hoc: true, provisional: false }, asked, answer.curves);
+    refill(rest, [answer.limits, answer.command], () => [
+      answer.limits.length > 0 && limits(answer.limits),
+      h("section", {}, h("h3", {}, t("head.repeat")), repeat({ command: answer.command })),
     ]);
   }
 

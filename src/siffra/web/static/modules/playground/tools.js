@@ -100,13 +100,13 @@ export function sliders(slid) {
       step,
       oninput: () => slid({ [name]: Number(field.value) }),
     });
-    const told = h("output");
+    const output = h("output");
     return {
       name,
       field,
-      told,
+      output,
       text,
-      element: h("label", {}, h("span", {}, t(`ui.play.${name}`)), field, told),
+      element: h("label", {}, h("span", {}, t(`ui.play.${name}`)), field, output),
     };
   });
   return {
@@ -116,9 +116,9 @@ export function sliders(slid) {
       rows.map((row) => row.element),
     ),
     show(place) {
-      for (const { name, field, told, text } of rows) {
+      for (const { name, field, output, text } of rows) {
         field.value = place[name];
-        say(told, text(place[name]));
+        say(output, text(place[name]));
       }
     },
   };

@@ -17,12 +17,12 @@ export function verdictCode(lab, claim) {
 
 /** How many claims came out how: `{ supported: 2, … }`. */
 export function tally(counts) {
-  const some = Object.entries(counts).filter(([, n]) => n);
-  if (!some.length) return null;
+  const counted = Object.entries(counts).filter(([, n]) => n);
+  if (!counted.length) return null;
   return h(
     "ul",
     { class: "tally" },
-    some.map(([code, n]) => h("li", {}, badge(code, `${t(`verdict.${code}`)} · ${n}`))),
+    counted.map(([code, n]) => h("li", {}, badge(code, `${t(`verdict.${code}`)} · ${n}`))),
   );
 }
 

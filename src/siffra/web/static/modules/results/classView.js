@@ -159,12 +159,12 @@ function line(row, labs, order, say) {
 
 function mark(cell, whose) {
   const apart = cell.differs ? ` (${t("class.differs", { differs: cell.differs })})` : "";
-  const told = `${whose}: ${cell.verdict_text}${apart}`;
+  const label = `${whose}: ${cell.verdict_text}${apart}`;
   return h("a", {
     class: `cell ${cell.code}${cell.differs ? " apart" : ""}`,
     href: cell.link,
-    "aria-label": told,
-    title: cell.evidence ? `${told}: ${cell.evidence}` : told,
+    "aria-label": label,
+    title: cell.evidence ? `${label}: ${cell.evidence}` : label,
   });
 }
 

@@ -3,47 +3,36 @@
 import { curvesChart } from "../charts/curves.js";
 import { fill, h } from "../dom.js";
 import { to } from "../route.js";
-import { get, tellRefusal } from "../server.js";
-import { capital, exact, has, measure, number, percent, t } from "../words.js";
+import { get, refusalOf } from "../server.js";
+import { capital, measure, number, percent, t } from "../words.js";
 import { confusion } from "./confusion.js";
 import { metricCharts } from "./metricLines.js";
-import { columnName, lineOf, pathOf, setsIn } from "./sets.js";
+import { columnName, lineOf, pathOf, setsIn, valueText } from "./sets.js";
 import { switchOf } from "./switch.js";
 
 /** The runs `a` and `b` in `main`. Returns what ends it. */
 export function compareView(main, a, b) {
   const back = h("p", { class: "eyebrow" }, h("a", { href: to(["runs"]) }, t("ui.nav.runs")));
-  let over = false;
-  let leave = () => {};
+  let chart = null;
   fill(main, back);
-  load().catch((error) => {
-    if (over) return;
-    const refusal = h("p", { class: "refusal", role: "alert" });
-    fill(main, back, refusal);
-    tellRefusal(refusal, error);
-  });
+  load().catch((error) => fill(main, back, refusalOf(error)));
 
   async function load() {
-    const told = await get(`api/compare?${new URLSearchParams({ a, b })}`);
-    if (over) return;
-    const isProgram = told.a.program || told.b.program;
-    const named = [{ name: "A", ...told.a }, { name: "B", ...told.b }];
-    const chart = isProgram ? metricCharts(named) : overlaid(told);
-    leave = chart.leave;
-    fill(main, back, h("h1", {}, heading(told)), ...tables(told, chart, isProgram));
+    const comparison = await get(`api/compare?${new URLSearchParams({ a, b })}`);
+    const isProgram = comparison.a.program || comparison.b.program;
+    const named = [{ name: "A", ...comparison.a }, { name: "B", ...comparison.b }];
+    chart = isProgram ? metricCharts(named) : overlaid(comparison);
+    fill(main, back, h("h1", {}, heading(comparison)), ...tables(comparison, chart, isProgram));
     chart.draw();
   }
 
-  return () => {
-    over = true;
-    leave();
-  };
+  return () => chart?.leave();
 }
 
 // "learning rate 0.02 and 1": by what the two differ in, if that is little.
 function heading({ a, b, differing }) {
   const first = a.program ? (name) => name : capital; // a program's own knob keeps its name
-  const pairs = Object.entries(differing).map(([knob, values]) => [columnName(knob), ...values.map(written)]);
+  const pairs = Object.entries(differing).map(([knob, values]) => [columnName(knob), ...values.map(valueText)]);
   if (!pairs.length) return t("ui.compare.seeds", { a: a.seed, b: b.seed });
   if (pairs.length > 2) return t("ui.compare.title");
   return pairs.map(([name, ofA, ofB]) => t("ui.compare.knob", { name: pairs.length > 1 ? name : first(name), a: ofA, b: ofB })).join("; ");
@@ -86,8 +75,8 @@ function tables({ a, b, differing, same_seed: sameSeed, difference }, chart, isP
   const knobRows = [
     ...knobs.map(([knob, [ofA, ofB]]) => [
       columnName(knob),
-      written(ofA),
-      written(ofB),
+      valueText(ofA),
+      valueText(ofB),
     ]),
     [columnName("seed"), String(a.seed), String(b.seed)],
   ];
@@ -151,12 +140,6 @@ function table(head, rows) {
       cells.map((cell) => h("td", { class: "number" }, cell)),
     );
   return h("div", { class: "scroll" }, h("table", {}, head, h("tbody", {}, rows.map(row))));
-}
-
-function written(value) {
-  if (Array.isArray(value)) return value.join(", ");
-  if (typeof value === "number") return exact(value);
-  return has(`value.${value}`) ? t(`value.${value}`) : String(value ?? "–");
 }
 
 function signed(points) {

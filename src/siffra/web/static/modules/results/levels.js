@@ -9,31 +9,31 @@ import { measureName, measured, measuresOf, testSetsIn } from "./sets.js";
 
 /** The table of `question`; where no chart has them, runs are drawn as they did on the set, or in the metric, `on`. */
 export function levelsTable(question, on) {
-  const own = question.metrics.length > 0;
+  const hasMetrics = question.metrics.length > 0;
   const seen = question.levels.filter((level) => isScored(question, level, on));
   const drawn = !alongKnob(question, on);
   const scale = seen.length ? scaleOf(seen.map((level) => plain(measured(question, level, on)))) : null;
-  const told = own
+  const measures = hasMetrics
     ? measuresOf(question)
     : testSetsIn(...question.levels.map((level) => level.accuracy));
   // Of runs that others made it is seldom known how long they took.
-  const timed = !own || question.levels.some((level) => level.seconds.values.some(Boolean));
+  const timed = !hasMetrics || question.levels.some((level) => level.seconds.values.some(Boolean));
   const collapse = question.levels.some((level) => level.collapsed);
   const head = h(
     "tr",
     {},
     h("th", { scope: "col" }, varied(question)),
     drawn && h("th", { scope: "col", class: "drawn" }, t("ui.levels.runs", { set: measureName(question, on) })),
-    told.map((name) =>
-      h("th", { scope: "col", class: "number" }, own ? name : `${t(`set.${name}`)} %`),
+    measures.map((name) =>
+      h("th", { scope: "col", class: "number" }, hasMetrics ? name : `${t(`set.${name}`)} %`),
     ),
     timed && h("th", { scope: "col", class: "number" }, t("table.run_seconds")),
     collapse &&
-      h("th", { scope: "col", class: "number" }, capital(t(own ? "table.failed" : "table.collapsed"))),
+      h("th", { scope: "col", class: "number" }, capital(t(hasMetrics ? "table.failed" : "table.collapsed"))),
     h("th", { scope: "col", class: "number" }, "n"),
   );
   const rows = question.levels.map((_, index) =>
-    levelRow(question, index, on, { told, drawn, scale, timed, collapse }),
+    levelRow(question, index, on, { measures, drawn, scale, timed, collapse }),
   );
   return h(
     "div",
@@ -47,7 +47,7 @@ function isScored(question, level, on) {
   return level.n > 0 && measured(question, level, on)?.values.length > 0;
 }
 
-function levelRow(question, index, on, { told, drawn, scale, timed, collapse }) {
+function levelRow(question, index, on, { measures, drawn, scale, timed, collapse }) {
   const level = question.levels[index];
   const shown = measured(question, level, on);
   const drawing = isScored(question, level, on)
@@ -63,7 +63,7 @@ function levelRow(question, index, on, { told, drawn, scale, timed, collapse }) 
     { class: level.best && level.n ? "best" : null },
     h("th", { scope: "row" }, levelName(question, level), marks),
     drawn && h("td", { class: "drawn" }, drawing),
-    told.map((name) => h("td", { class: "number" }, measured(question, level, name)?.text ?? "–")),
+    measures.map((name) => h("td", { class: "number" }, measured(question, level, name)?.text ?? "–")),
     timed && timeCell(level),
     collapse && collapsedCell(level),
     h("td", { class: "number" }, String(level.n)),

@@ -8,11 +8,11 @@ const AT_ONCE = 12; // a program may print a great many numbers
 
 /** For the metric `on`: the `epochs` of all levels, and a line for each level over all of these. */
 export function metricLines({ levels }, on) {
-  const told = levels.flatMap((level) => [
+  const allEpochs = levels.flatMap((level) => [
     ...level.band[on].epochs,
     ...level.ends[on].map(([epoch]) => epoch),
   ]);
-  const epochs = [...new Set(told)].sort((a, b) => a - b);
+  const epochs = [...new Set(allEpochs)].sort((a, b) => a - b);
   const place = new Map(epochs.map((epoch, index) => [epoch, index]));
   const spread = (pairs) => {
     const values = epochs.map(() => null);

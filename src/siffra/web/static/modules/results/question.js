@@ -1,4 +1,4 @@
-// One question of a lab: its answer, charts and levels, live while it is being trained.
+// One question of a lab: its data, charts and levels, live while it is being trained.
 
 import { jobs } from "../jobs.js";
 import { curvesChart } from "../charts/curves.js";
@@ -43,8 +43,8 @@ export function questionView(host, { on = "", chosen = () => {} } = {}) {
   );
   fill(host, card, results);
 
-  function update(lab, question, told) {
-    known = { lab, question, curves: told };
+  function update(lab, question, data) {
+    known = { lab, question, curves: data };
     draw();
   }
 
@@ -79,9 +79,9 @@ export function questionView(host, { on = "", chosen = () => {} } = {}) {
 
   // A program need not have told how its metrics came about; and one epoch has no course.
   function isDrawn() {
-    const { question, curves: told } = known;
-    if (!told) return false;
-    return question.metrics.length ? told.metrics.includes(on) : epochsOf(question) > 1;
+    const { question, curves: data } = known;
+    if (!data) return false;
+    return question.metrics.length ? data.metrics.includes(on) : epochsOf(question) > 1;
   }
 
   /** The charts, with the run of the moment as far as it has come. */
@@ -104,20 +104,20 @@ export function questionView(host, { on = "", chosen = () => {} } = {}) {
   }
 
   function drawCurves(run) {
-    const { question, curves: told } = known;
-    const own = question.metrics.length > 0;
-    say(curvesTitle, own ? t("ui.question.metric_curves") : t("ui.question.curves"));
-    say(note, own || !told.note ? "" : told.note);
+    const { question, curves: data } = known;
+    const hasMetrics = question.metrics.length > 0;
+    say(curvesTitle, hasMetrics ? t("ui.question.metric_curves") : t("ui.question.curves"));
+    say(note, hasMetrics || !data.note ? "" : data.note);
     curvesHost.setAttribute(
       "aria-label",
-      t(own ? "ui.question.metric_chart" : "ui.question.chart", { set: measureName(question, on) }),
+      t(hasMetrics ? "ui.question.metric_chart" : "ui.question.chart", { set: measureName(question, on) }),
     );
-    if (own) {
-      const { epochs, lines } = metricLines(told, on);
+    if (hasMetrics) {
+      const { epochs, lines } = metricLines(data, on);
       curves.update(lines.map((line, index) => ({ ...line, index })), 1, { epochs, label: on });
       return;
     }
-    const levels = told.levels.map((level, index) => {
+    const levels = data.levels.map((level, index) => {
       const band = level.band[on] ?? { mean: [], low: [], high: [] };
       const isMine = run?.level === index && !level.seeds.includes(run.seed);
       const now = isMine ? run.curve.map((epoch) => epoch.accuracy[on] ?? null) : undefined;
@@ -129,12 +129,12 @@ export function questionView(host, { on = "", chosen = () => {} } = {}) {
   function drawKnob(points) {
     const { question } = known;
     const [name] = question.vary;
-    const own = question.metrics.length > 0;
+    const hasMetrics = question.metrics.length > 0;
     const set = measureName(question, on);
-    const label = own ? knobName(name) : capital(knobName(name));
+    const label = hasMetrics ? knobName(name) : capital(knobName(name));
     say(knobTitle, t("ui.question.knob", { knob: knobName(name) }));
     knobHost.setAttribute("aria-label", t("ui.question.knob_chart", { set, knob: knobName(name) }));
-    knob.update(points, { knob: label, metric: own ? on : null });
+    knob.update(points, { knob: label, metric: hasMetrics ? on : null });
   }
 
   function leave() {

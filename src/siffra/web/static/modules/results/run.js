@@ -5,29 +5,22 @@ import { curvesChart } from "../charts/curves.js";
 import { fill, h } from "../dom.js";
 import { bytes, inked, SIDE } from "../playground/pixels.js";
 import { to } from "../route.js";
-import { get, post, tellRefusal } from "../server.js";
+import { get, post, refusalOf } from "../server.js";
 import { exact, has, language, measure, moment, number, percent, t } from "../words.js";
 import { confusion } from "./confusion.js";
 import { metricCharts } from "./metricLines.js";
 import { repeat } from "./repeat.js";
-import { columnName, lineOf, pathOf, setsIn } from "./sets.js";
+import { columnName, lineOf, pathOf, setsIn, valueText } from "./sets.js";
 
 /** The run `key` in `main`. Returns what ends it. */
 export function runView(main, key) {
   const back = h("p", { class: "eyebrow" }, h("a", { href: to(["runs"]) }, t("ui.nav.runs")));
   const parts = [];
-  let over = false;
   fill(main, back);
-  load().catch((error) => {
-    if (over) return;
-    const refusal = h("p", { class: "refusal", role: "alert" });
-    fill(main, back, refusal);
-    tellRefusal(refusal, error);
-  });
+  load().catch((error) => fill(main, back, refusalOf(error)));
 
   async function load() {
     const run = await get(`api/runs/${key}?lang=${language()}`);
-    if (over) return;
     const chartHost = h("div", { class: "chart", role: "group", "aria-label": t("ui.run.curves") });
     const measured = run.program && metricCharts([run]);
     fill(
@@ -54,7 +47,7 @@ export function runView(main, key) {
           {},
           h("h2", {}, t("ui.run.settings")),
           run.program?.length > 0 && h("pre", {}, run.program.join(" ")),
-          facts(Object.entries(run.knobs).map(([k, v]) => [columnName(k), told(v)])),
+          facts(Object.entries(run.knobs).map(([k, v]) => [columnName(k), valueText(v)])),
         ),
         h("section", {}, h("h2", {}, t("ui.run.machine")), facts(machine(run))),
         run.command && h("section", {}, h("h2", {}, t("head.repeat")), repeat(run)),
@@ -74,10 +67,7 @@ export function runView(main, key) {
     );
   }
 
-  return () => {
-    over = true;
-    parts.forEach((leave) => leave());
-  };
+  return () => parts.forEach((leave) => leave());
 }
 
 // What only a network has that siffra trained itself.
@@ -203,11 +193,11 @@ function mistakes(run, parts) {
 
 function machine(run) {
   const { cpu, cores, threads, system, versions } = run.machine;
-  const made = [
+  const origin = [
     [t("ui.column.finished"), moment(run.finished)],
     [t("ui.run.key"), run.key],
   ];
-  if (run.program) return [...(cpu ? [[t("facts.machine"), cpu]] : []), [t("ui.run.system"), system], ...made];
+  if (run.program) return [...(cpu ? [[t("facts.machine"), cpu]] : []), [t("ui.run.system"), system], ...origin];
   return [
     [t("facts.machine"), t("facts.cores", { cpu, cores, threads })],
     [t("ui.run.system"), system],
@@ -227,7 +217,7 @@ function machine(run) {
         scoring: number(run.scoring_seconds, 2),
       }),
     ],
-    ...made,
+    ...origin,
   ];
 }
 
@@ -237,10 +227,4 @@ function facts(pairs) {
     { class: "facts" },
     pairs.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
   );
-}
-
-function told(value) {
-  if (Array.isArray(value)) return value.join(", ");
-  if (typeof value === "number") return exact(value);
-  return has(`value.${value}`) ? t(`value.${value}`) : String(value);
 }

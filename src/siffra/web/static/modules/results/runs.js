@@ -43,7 +43,7 @@ function tableView(main, query) {
     offset: Math.max(0, Number(query.get("offset")) || 0),
     picked: query.getAll("pick").slice(0, 2),
   };
-  const found = h("p", { class: "soft", role: "status" });
+  const matches = h("p", { class: "soft", role: "status" });
   const refusal = h("p", { class: "refusal", role: "alert" });
   const filtersHost = h("div", { class: "filters" });
   const table = h("div", { class: "scroll" });
@@ -56,7 +56,7 @@ function tableView(main, query) {
     h("h1", {}, t("ui.runs.title")),
     filtersHost,
     refusal,
-    h("div", { class: "row under-filters" }, found, exports, compare),
+    h("div", { class: "row under-filters" }, matches, exports, compare),
     table,
     pages,
   );
@@ -83,18 +83,18 @@ function tableView(main, query) {
     });
     for (const each of state.where) asked.append("where", each);
     try {
-      const told = await newest(get(`api/runs?${asked}`));
+      const answer = await newest(get(`api/runs?${asked}`));
       refusal.textContent = "";
-      const last = PAGE * Math.max(0, Math.ceil(told.matching / PAGE) - 1);
+      const last = PAGE * Math.max(0, Math.ceil(answer.matching / PAGE) - 1);
       if (state.offset > last) change({ offset: last });
-      else keeping(main, () => draw(told));
+      else keeping(main, () => draw(answer));
     } catch (error) {
       tellRefusal(refusal, error);
     }
   }
 
-  function draw(told) {
-    say(found, t("ui.runs.found", { matching: told.matching, total: told.total }));
+  function draw(answer) {
+    say(matches, t("ui.runs.found", { matching: answer.matching, total: answer.total }));
     refill(exports, state.where, () =>
       ["csv", "parquet"].map((kind) => {
         const where = new URLSearchParams(state.where.map((each) => ["where", each]));
@@ -105,13 +105,13 @@ function tableView(main, query) {
         );
       }),
     );
-    filter.show(state.where, [...SHOWN, ...told.own, ...LAST, "dataset"].filter((name) => told.columns.includes(name) || told.own.includes(name)), told.runs);
-    const used = (name) => told.runs.some((run) => run[name] !== null && run[name] !== undefined);
+    filter.show(state.where, [...SHOWN, ...answer.own, ...LAST, "dataset"].filter((name) => answer.columns.includes(name) || answer.own.includes(name)), answer.runs);
+    const used = (name) => answer.runs.some((run) => run[name] !== null && run[name] !== undefined);
     // A program's own knobs and metrics stand where those of networks do.
-    const columns = [...SHOWN, ...told.own, ...LAST].filter(
+    const columns = [...SHOWN, ...answer.own, ...LAST].filter(
       (name) => used(name) || name === state.sort,
     );
-    if (!told.runs.length) {
+    if (!answer.runs.length) {
       const asked = state.where.map(inWords).join(", ");
       fill(
         table,
@@ -142,7 +142,7 @@ function tableView(main, query) {
         h(
           "tbody",
           {},
-          told.runs.map((run) => row(run, columns, told.labs[run.key])),
+          answer.runs.map((run) => row(run, columns, answer.labs[run.key])),
         ),
       ),
     );
@@ -150,19 +150,19 @@ function tableView(main, query) {
     fill(
       pages,
       turn("earlier", -PAGE, state.offset === 0),
-      told.matching > PAGE &&
+      answer.matching > PAGE &&
         h(
           "span",
           { class: "soft" },
           t("ui.runs.page", {
             from: state.offset + 1,
-            to: Math.min(state.offset + PAGE, told.matching),
-            of: told.matching,
+            to: Math.min(state.offset + PAGE, answer.matching),
+            of: answer.matching,
           }),
         ),
-      turn("later", PAGE, state.offset + PAGE >= told.matching),
+      turn("later", PAGE, state.offset + PAGE >= answer.matching),
     );
-    pages.hidden = told.matching <= PAGE;
+    pages.hidden = answer.matching <= PAGE;
   }
 
   function heading(name) {

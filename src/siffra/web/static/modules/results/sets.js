@@ -1,6 +1,6 @@
 // The sets that runs are scored on, which depend on the data set, and the names of a run's columns.
 
-import { has, keysIn, t } from "../words.js";
+import { exact, has, keysIn, t } from "../words.js";
 
 const LAST = ["val", "train"];
 
@@ -19,6 +19,13 @@ export function testSetsIn(...bySet) {
 export function columnName(name) {
   for (const key of [`knob.${name}`, `ui.column.${name}`]) if (has(key)) return t(key);
   return has(`set.${name}`) ? `${t(`set.${name}`)} %` : name;
+}
+
+/** The value of a knob in a text: of several layers, with commas. */
+export function valueText(value) {
+  if (Array.isArray(value)) return value.join(", ");
+  if (typeof value === "number") return exact(value);
+  return has(`value.${value}`) ? t(`value.${value}`) : String(value ?? "–");
 }
 
 /** The accuracy of `run` on a set after each epoch; the last is on all images, as in tables. */

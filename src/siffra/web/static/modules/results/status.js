@@ -9,7 +9,7 @@ import { stateBadge } from "./badges.js";
 /** The status of lab `id` in `host`; `update(lab)` whenever there is news of the lab or the queue. */
 export function status(host, id) {
   const badgeHost = h("span");
-  const told = h("span", { class: "soft" });
+  const line = h("span", { class: "soft" });
   const bar = h("progress", { max: 1, value: 0, "aria-label": t("ui.status.progress") });
   const failure = h("p", { class: "refusal", role: "alert" }); // what ended the training
   const refusal = h("p", { class: "refusal", role: "alert" }); // what a button could not do
@@ -24,7 +24,7 @@ export function status(host, id) {
   );
   fill(
     host,
-    h("div", { class: "row" }, badgeHost, told, Object.values(actions)),
+    h("div", { class: "row" }, badgeHost, line, Object.values(actions)),
     bar,
     failure,
     refusal,
@@ -59,7 +59,7 @@ export function status(host, id) {
     bar.hidden = state === "done";
     const over = ["stopped", "failed"].includes(state);
     if (over && lab.can_start === false) parts.push(t("ui.error.not_started_here"));
-    say(told, parts.join(" · "));
+    say(line, parts.join(" · "));
     show(actions.pause, state === "running");
     show(actions.resume, state === "paused");
     show(actions.cancel, waiting);
