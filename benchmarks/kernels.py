@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from statistics import median
 
@@ -15,7 +16,6 @@ from siffra.config import Setting
 from siffra.engine.network import Conv, Network, build_network
 
 _SHAPE, _CLASSES = (28, 28, 1), 10
-_SHARDS = 8
 _BATCHES = 100
 _TRIALS, _SECONDS = 7, 0.15
 """A kernel runs for so many seconds, and so often; the matrix peak is measured between."""
@@ -152,47 +152,25 @@ def _fused(network: Network, images: int, *, of_digits: bool) -> Callable[[], ob
 def _products(network: Network, images: int, what: str) -> tuple[Callable[[], object], int]:
     """One kind of products of all convolutions but the first, which is small and has 4 channels."""
     from siffra.engine.native.layers import LayerLayout, layer_layouts
+    from siffra.engine.native.linear import make_linear
 
-    make = {"outputs": _outputs, "weights": _weights, "inputs": _inputs}[what]
     layers: list[tuple[Conv, LayerLayout]] = list(
         zip(network.convs[1:], layer_layouts(network)[1:], strict=False)
     )
-    calls = [make(layout, images) for _, layout in layers]
+    calls = []
+    for _, layout in layers:
+        linear = make_linear(layout, images)
+        x, z = _filled(layout.input, images), _filled(layout.z, images)
+        kernel = _floats(layout.tap.size)
+        calls.append(
+            {
+                "outputs": partial(linear.forward, x, images, kernel, z),
+                "weights": partial(linear.weight_gradient, x, images, z, kernel),
+                "inputs": partial(linear.input_gradient, images, z, kernel, x),
+            }[what]
+        )
     multiplications = sum(conv.multiplications for conv, _ in layers)
     return lambda: [call() for call in calls], multiplications
-
-
-def _outputs(layout, images: int) -> Callable[[], object]:
-    from siffra.engine.native import products
-
-    x, z = _filled(layout.input, images), _filled(layout.z, images)
-    kernel = _floats(layout.tap.size)
-    run = products.products(layout.tap.together)
-    tap, reads, writes = layout.tap, layout.reads, layout.writes
-    return lambda: run(x, images, tap, reads, writes, kernel, z)
-
-
-def _weights(layout, images: int) -> Callable[[], object]:
-    from siffra.engine.native import products
-
-    x, du = _filled(layout.input, images), _filled(layout.z, images)
-    shards = np.zeros((_SHARDS, products.gradient_room(layout.tap)), np.float32)
-    run = products.weight_gradient(layout.tap.inputs, layout.tap.together)
-    tap, reads, writes = layout.tap, layout.reads, layout.writes
-    return lambda: run(x, images, tap, reads, writes, du, shards)
-
-
-def _inputs(layout, images: int) -> Callable[[], object]:
-    from siffra.engine.native import products
-
-    du, dx = _filled(layout.z, images), _filled(layout.input, images)
-    steps = [(step, _floats(step.tap.size)) for step in layout.input_gradients()]
-    return lambda: [
-        products.products(step.tap.together)(
-            du, images, step.tap, step.reads, step.writes, kernel, dx
-        )
-        for step, kernel in steps
-    ]
 
 
 def _filled(grid, images: int) -> np.ndarray:

@@ -201,6 +201,18 @@ def add_patches(sums, array, first, places, stride, slopes):
     return tuple(results)
 
 
+def transform(*matrix):
+    def run(array, index, rows, columns, to, start, to_rows, to_columns):
+        square = [[load(array, index + i + j, LANES // 2) for j in columns] for i in rows]
+        square = np.einsum("pi,ijl,qj->pql", matrix, square, matrix)
+        # Last first, as of two that go to the same place the first stays.
+        for row, i in reversed(list(zip(square, to_rows, strict=True))):
+            for vector, j in reversed(list(zip(row, to_columns, strict=True))):
+                store(to, start + i + j, vector)
+
+    return run
+
+
 def activation_of(which):
     def value(name, u):
         pointwise = sys.modules["siffra.engine.native.pointwise"]
@@ -237,6 +249,14 @@ OTHERS = {
         "_store_windows": store_windows,
     },
     "conv_fused_gradients": {"_route_window": route_window, "_add_patches": add_patches},
+    "winograd": {
+        "_WIDTH": LANES // 2,
+        "_take_pixels": transform((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1)),
+        "_give_sums": transform((1, 1, 1, 0), (0, 1, -1, -1)),
+        "_take_kernel": transform((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1)),
+        "_take_slopes": transform((1, 0), (1, 1), (1, -1), (0, -1)),
+        "_give_kernel": transform((1, 0.5, 0.5, 0), (0, 0.5, -0.5, 0), (0, 0.5, 0.5, 1)),
+    },
     "pointwise": {"value": activation_of(0), "slope": activation_of(1)},
     "warp": {"_neighbours": neighbours, "fours_of": fours_of, "pack": pack},
 }

@@ -38,6 +38,7 @@ UNFUSED = (
      "normalization": True},
     {**CONV, "filters": [3, 32], "kernel_size": 2, "pool_size": 1, "activation": "tanh",
      "space_to_depth": 2, "global_pooling": "average", "optimizer": "adam", "augment": "shifts"},
+    {**CONV, "filters": [3, 17], "padding": "same", "pool_size": [2, 1], "batch_norm": True},
     {**CONV, "filters": 2, "kernel_size": 2, "strides": 3, "padding": "same", "pool_size": 1,
      "layers": 1, "neurons": 40, "dropout": 0.3, "optimizer": "nesterov", "ema": 0.9,
      "label_smoothing": 0.1, "schedule": "one_cycle"},

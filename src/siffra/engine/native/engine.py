@@ -18,6 +18,7 @@ from siffra.engine.base import Engine, EpochEnd, Fitted, Steps
 from siffra.engine.governor import Governor, ThreadGovernor
 from siffra.engine.native.block_training import BlockTrainer
 from siffra.engine.native.grid import aligned_zeros
+from siffra.engine.native.layers import has_winograd
 from siffra.engine.native.parameters import Parameters, is_stack
 from siffra.engine.native.precompile import prepare_all
 from siffra.engine.native.prediction import KeptRows, as_rows, make_predictor
@@ -37,7 +38,7 @@ class NativeEngine(Engine):
     """Trains dense and convolutional networks on the CPU with siffra's own kernels."""
 
     name = "native"
-    version = 6
+    version = 7
 
     def __init__(self, threads: int | None = None) -> None:
         """Use at most `threads` threads, or as many as there are cores to use the time of.
@@ -62,8 +63,10 @@ class NativeEngine(Engine):
         self._prepared: set[tuple[Model, Training, str]] = set()
 
     def version_of(self, model: Model) -> int:
-        """See `Engine.version_of`: convolutions have had theirs since version 5."""
-        return 5 if isinstance(model, ConvModel) else self.version
+        """See `Engine.version_of`: what each kind of network computes is from another version."""
+        if not isinstance(model, ConvModel):
+            return 6
+        return 7 if has_winograd(model) else 5
 
     def prepare(self, model: Model, training: Training, dataset: Dataset) -> None:
         """Compile, or load from the cache on disk, what training and scoring need.

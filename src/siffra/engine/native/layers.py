@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from siffra.config.model import Activation
+from siffra.config.model import Activation, ConvModel
 from siffra.engine.native.conv import LANES, padded, stored_channels
 from siffra.engine.native.grid import Grid, in_group
 from siffra.engine.native.products import Tap
@@ -43,6 +43,7 @@ class LayerLayout:
     activation: Activation | None
     batch_norm: bool
     by_matrix: bool
+    by_winograd: bool
 
     @property
     def tap(self) -> Tap:
@@ -209,6 +210,25 @@ def layer_layouts(network: Network, *, as_stack: bool = False) -> list[LayerLayo
     return layouts
 
 
+def _suits_winograd(kernel_size: int, strides: int) -> bool:
+    """Whether a convolution after the first, if not fused, is by `siffra.engine.native.winograd`.
+
+    It is faster at all sizes that were tried, from 16 channels on, which all but images have.
+    """
+    return kernel_size == 3 and strides == 1
+
+
+def has_winograd(model: ConvModel) -> bool:
+    """Whether a network of `model` has such a convolution."""
+    is_plain = model.padding == "valid" and model.activation == "relu" and not model.batch_norm
+    pools_few = model.pooling == "max" and model.global_pooling == "none"
+    later = zip(model.kernel_size[1:], model.strides[1:], model.pool_size[1:], strict=True)
+    return any(
+        _suits_winograd(kernel_size, strides) and not (is_plain and pools_few and pool <= 2)
+        for kernel_size, strides, pool in later
+    )
+
+
 def _conv_layout(conv: Conv, following: Conv | Dense | None) -> LayerLayout:
     rows, columns = conv.positions
     height, width, _ = conv.input
@@ -233,6 +253,7 @@ def _conv_layout(conv: Conv, following: Conv | Dense | None) -> LayerLayout:
         activation=conv.activation,
         batch_norm=conv.batch_norm,
         by_matrix=False,
+        by_winograd=_suits_winograd(conv.kernel_size, conv.strides) and not conv.reads_image,
     )
 
 
@@ -253,6 +274,7 @@ def _dense_layout(dense: Dense, *, channels: int, by_matrix: bool) -> LayerLayou
         activation=dense.activation,
         batch_norm=dense.batch_norm,
         by_matrix=by_matrix,
+        by_winograd=False,
     )
 
 

@@ -4,9 +4,9 @@ import abc
 from functools import cached_property
 
 import numpy as np
-from numba import prange
+from numba import config, prange
 
-from siffra.engine.native import products
+from siffra.engine.native import products, winograd
 from siffra.engine.native.grid import GROUP, aligned_zeros
 from siffra.engine.native.layers import InputGradient, LayerLayout
 from siffra.engine.native.limits import check_count
@@ -41,6 +41,8 @@ class Linear(abc.ABC):
 
 def make_linear(layout: LayerLayout, images: int) -> Linear:
     """What multiplies for `layout`."""
+    if layout.by_winograd:
+        return WinogradLinear(layout, images)
     return MatrixLinear(layout, images) if layout.by_matrix else ConvLinear(layout, images)
 
 
@@ -90,6 +92,57 @@ class ConvLinear(Linear):
         """The products of a backward pass, and room for the kernel of each."""
         steps = self._layout.input_gradients()
         return [(step, aligned_zeros((step.places.size,))) for step in steps]
+
+
+class WinogradLinear(Linear):
+    """A convolution of 3 x 3 at every position, by fewer multiplications."""
+
+    def __init__(self, layout: LayerLayout, images: int) -> None:
+        self._layout, self._images = layout, images
+        (top, _), (left, _) = layout.padding
+        self._tiles = winograd.Tiles.of(layout.input, layout.z, top, left)
+        self._weights = aligned_zeros((self._tiles.weights,))
+        threads: int = config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
+        self._rooms = aligned_zeros((threads, self._tiles.room))
+
+    def forward(self, x: np.ndarray, images: int, kernel: np.ndarray, z: np.ndarray) -> None:
+        """See `Linear`."""
+        self._multiply(x, images, self._tiles, kernel, z)
+
+    def weight_gradient(self, x: np.ndarray, images: int, dz: np.ndarray, out: np.ndarray) -> None:
+        """See `Linear`."""
+        tiles = self._tiles
+        inputs = winograd.inputs_together(tiles.together)
+        run = winograd.weight_gradient(*inputs, tiles.together)
+        run(x, images, tiles, dz, self._shards, self._rooms)
+        winograd.add_up(self._shards, tiles, tiles.together, out)
+
+    def input_gradient(
+        self, images: int, dz: np.ndarray, kernel: np.ndarray, dx: np.ndarray
+    ) -> None:
+        """See `Linear`."""
+        tiles, places, turned = self._backward
+        products.pick(kernel, places, turned)
+        self._multiply(dz, images, tiles, turned, dx)
+
+    def _multiply(
+        self, x: np.ndarray, images: int, tiles: winograd.Tiles, kernel: np.ndarray, z: np.ndarray
+    ) -> None:
+        winograd.transform(kernel, tiles, tiles.together, self._weights)
+        winograd.products(tiles.together)(x, images, tiles, self._weights, z, self._rooms)
+
+    @cached_property
+    def _shards(self) -> np.ndarray:
+        return aligned_zeros((min(_CONV_SHARDS, self._images), self._tiles.weights))
+
+    @cached_property
+    def _backward(self) -> tuple[winograd.Tiles, np.ndarray, np.ndarray]:
+        """The tiles of a backward pass, where its kernel comes from, and room for that."""
+        layout = self._layout
+        (top, _), (left, _) = layout.padding
+        (step,) = layout.input_gradients()
+        tiles = winograd.Tiles.of(layout.z, layout.input, 2 - top, 2 - left)
+        return tiles, step.places, aligned_zeros((step.places.size,))
 
 
 class MatrixLinear(Linear):
