@@ -20,16 +20,15 @@ def test_seeds_that_are_stacked_train_as_they_would_alone():
     losses = epoch()
 
     setting = WORKLOADS["dense"].setting
-    images, labels = jax_scan.pixels(dataset.train), dataset.train.y
+    asarray = jax_scan.jnp.asarray
+    images, labels = asarray(jax_scan.pixels(dataset.train)), asarray(dataset.train.y)
     rng = np.random.default_rng(0)
     for seed in range(2):
         weights = Problem(setting, dataset, seed, 1).weights
         network = Problem(setting, dataset, seed, 1).network
         train = setting.training
         alone = partial(jax_scan.epoch, network, train.batch_size, train.learning_rate)
-        *_, loss = alone(
-            weights, {}, *map(jax_scan.jnp.asarray, (images, labels)), rng.permutation(600)
-        )
+        *_, loss = alone(weights, {}, images, labels, rng.permutation(600))
         assert losses[seed] == pytest.approx(float(loss), rel=1e-5)
 
 

@@ -195,6 +195,7 @@ def test_a_run_that_sums_up_those_nested_in_it_is_left_out_and_said(tmp_path):
         client.set_terminated(run)
         return run
 
+    child = ""
     for lr in (0.1, 0.3):
         parent = logged(f"all {lr}", lr, lr)
         for number in range(3):
