@@ -261,3 +261,41 @@ class TestRunsOfSeveralKinds:
         for runs in (networks, programs):
             assert len(runs.rows) == 6
             assert "other_kind" in codes(runs.roles.table.notes)
+
+
+def folded(accuracy) -> list[dict[str, object]]:
+    """Two models, three seeds and two folds; `accuracy(model, seed, fold)`."""
+    return [
+        {"model": model, "seed": seed, "fold": fold, "acc": accuracy(model, seed, fold)}
+        for model in ("rf", "gbm")
+        for seed in range(3)
+        for fold in range(2)
+    ]
+
+
+def test_the_runs_of_a_seed_by_fold_count_once_with_their_mean():
+    found = runs(folded(lambda model, seed, fold: (model == "gbm") / 8 + seed / 16 + fold / 32))
+
+    assert [run.metrics["acc"] for run in found.of(("rf",))] == [1 / 64, 5 / 64, 9 / 64]
+    assert [run.metrics["acc"] for run in found.of(("gbm",))] == [9 / 64, 13 / 64, 17 / 64]
+    assert [run.pair for run in found.of(("gbm",))] == [(0,), (1,), (2,)]
+    assert [note.code for note in found.roles.notes if note.code == "seed_repeats"]
+
+
+@pytest.mark.parametrize("lost", [None, math.nan])
+def test_a_fold_that_one_level_lacks_is_in_no_level_s_mean(lost):
+    """Fold 1 is the harder one: without it one level's mean would be higher by that alone."""
+    rows = folded(lambda model, seed, fold: 0.9 - fold / 4)
+    rows[1]["acc"] = lost  # of rf, seed 0, fold 1
+
+    found = runs(rows)
+
+    assert [run.metrics["acc"] for run in found.rows] == [0.9, 0.775, 0.775] * 2
+    assert texts(found)["repeats_left_out"].endswith(": `row 2`, `row 8`")
+
+
+def test_folds_alone_pair_runs_and_are_said_to_be_no_sample():
+    rows = [{k: v for k, v in row.items() if k != "seed"} for row in folded(lambda *_: 0.5)]
+    rows = [row | {"acc": n / 8} for n, row in enumerate(rows) if n % 6 < 2]
+
+    assert "folds" in texts(runs(rows))

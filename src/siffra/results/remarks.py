@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from siffra.data.notes import Note, named, short
 from siffra.results import names
 from siffra.results.kinds import distinct
-from siffra.results.roles import Roles
+from siffra.results.roles import FOLDS, Roles
 from siffra.results.rows import LevelKey, RunRow
 from siffra.results.table import Cell, note
 
@@ -32,6 +32,7 @@ def remarks(roles: Roles, by_level: ByLevel) -> list[Note]:
         *_failures(roles, rows),
         *_alone(roles, by_level),
         *_unshared_seeds(roles, by_level),
+        *_folds(roles),
         *_never_varying(roles, by_level),
     ]
 
@@ -146,11 +147,11 @@ def _alone(roles: Roles, by_level: ByLevel) -> list[Note]:
 
 def _unshared_seeds(roles: Roles, by_level: ByLevel) -> list[Note]:
     """Levels that lack what pairs the runs of others."""
-    if not roles.pair_by:
+    if not roles.unit:
         return []
     of = {level: {run.pair for run in runs} for level, runs in by_level.items()}
     every = set().union(*of.values())
-    column = named(roles.pair_by)
+    column = named(roles.unit)
     if len(every) == sum(map(len, of.values())):
         return [note("nothing_shared", column=column)]
     lacking = [
@@ -160,6 +161,12 @@ def _unshared_seeds(roles: Roles, by_level: ByLevel) -> list[Note]:
     ]
     seeds = "; ".join(lacking[:3]) + _more(lacking, 3)
     return [note("not_shared", column=column, lacking=seeds)] if lacking else []
+
+
+def _folds(roles: Roles) -> list[Note]:
+    """What is no sample of independent runs, though it is all that there is."""
+    folds = [name for name in roles.unit if names.plain(name) in FOLDS]
+    return [note("folds", column=named(folds))] if folds else []
 
 
 def _never_varying(roles: Roles, by_level: ByLevel) -> list[Note]:

@@ -23,7 +23,7 @@ from siffra.results.kinds import (
 from siffra.results.table import Cell, RunTable, no_column, note, refused, remedy
 from siffra.results.where import rows_where
 
-_FOLDS = ("fold", "split")
+FOLDS = ("fold", "split")
 """What is paired by beside the seed: the part of the data that was left out."""
 _OF_PROGRAMS = ("command", "function")
 """The engines of runs whose metrics are their own."""
@@ -58,6 +58,7 @@ class Roles:
         by: The knobs whose values together are a level.
         seed: The column of seeds, or what numbers repeats in its place.
         pair_by: The columns whose values pair runs of two levels; the seed unless said otherwise.
+            Beside a seed, the others number its `repeats`.
         metrics: The main one first.
         constants: Columns that are the same in every run, with their value.
         context: Commits, machines, versions and times by column: `commit`, `machine`, ...
@@ -81,6 +82,20 @@ class Roles:
     def main(self) -> Metric:
         """The metric that the runs are judged by."""
         return self.metrics[0]
+
+    @property
+    def repeats(self) -> tuple[str, ...]:
+        """The columns that number what one seed has several runs of, as folds.
+
+        Such runs are not independent: they share their seed, and the folds of a cross-validation
+        most of what they are trained on. So the mean over them counts, once for each seed.
+        """
+        return tuple(n for n in self.pair_by if n != self.seed) if self.seed in self.pair_by else ()
+
+    @property
+    def unit(self) -> tuple[str, ...]:
+        """The columns whose values pair what is independent: the seed where runs repeat it."""
+        return tuple(name for name in self.pair_by if name not in self.repeats)
 
 
 def find_roles(table: RunTable, options: RoleOptions | None = None) -> Roles:
@@ -192,7 +207,7 @@ def _seed(table: RunTable, options: RoleOptions) -> tuple[str | None, tuple[str,
         return repeats[0], (repeats[0],)
     if options.pair_by:
         return seed, options.pair_by
-    folds = [name for name in repeats if names.plain(name) in _FOLDS]
+    folds = [name for name in repeats if names.plain(name) in FOLDS]
     return seed, (seed, *folds) if seed else tuple(folds)
 
 
@@ -276,6 +291,8 @@ def _pairs_note(roles: Roles) -> Note:
         return note("no_seed")
     if roles.pair_by == (roles.seed,):
         return note("seed_is", column=named(roles.pair_by))
+    if roles.repeats:
+        return note("seed_repeats", column=named(roles.unit), repeats=named(roles.repeats))
     return note("paired_by", columns=named(roles.pair_by))
 
 

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import fsum
 
 from siffra.data.notes import Note, named, short
-from siffra.results.cells import is_number
+from siffra.results.cells import is_finite, is_number
 from siffra.results.doubles import without_doubles
 from siffra.results.kinds import distinct
 from siffra.results.remarks import remarks
@@ -59,13 +60,52 @@ def runs_of(roles: Roles) -> Runs:
     """
     named_rows, nameless = _with_names(run_rows(roles), roles)
     rows, doubled = without_doubles(named_rows, roles)
+    rows, averaged = _means_by_seed(rows, roles) if roles.repeats else (rows, [])
     levels = _levels([run.level for run in rows], len(roles.by))
     _refuse_too_little(roles, levels, rows)
     by_level: dict[LevelKey, list[RunRow]] = {level: [] for level in levels}
     for run in sorted(rows, key=lambda run: run.row):
         by_level[run.level].append(run)
     kept = {level: tuple(runs) for level, runs in by_level.items()}
-    return Runs(roles, kept, (*nameless, *doubled, *remarks(roles, kept)))
+    return Runs(roles, kept, (*nameless, *doubled, *averaged, *remarks(roles, kept)))
+
+
+def _means_by_seed(rows: Sequence[RunRow], roles: Roles) -> tuple[list[RunRow], list[Note]]:
+    """One run for each level and seed: the mean over the repeats that every level has of the seed.
+
+    A repeat that a level lacks, or in which a run of its failed, is in no level's mean: otherwise
+    an easy fold that is there for one of two levels would look like a difference.
+    """
+    by_seed: dict[Cell, dict[LevelKey, dict[tuple[Cell, ...], RunRow]]] = {}
+    for run in rows:
+        by_seed.setdefault(run.seed, {}).setdefault(run.level, {})[run.pair] = run
+    means, left_out = [], []
+    for seed, of_level in by_seed.items():
+        good = [{pair for pair, run in of.items() if _is_whole(run)} for of in of_level.values()]
+        shared = set.intersection(*good)
+        for of in of_level.values():
+            # Where nothing is shared, each level's own repeats count, failed ones as well.
+            runs = [run for pair, run in of.items() if pair in shared] or list(of.values())
+            left_out += [run.name for run in of.values() if run not in runs]
+            means.append(_mean_run(seed, runs))
+    notes = [note("repeats_left_out", rows=named(left_out))] if left_out else []
+    return means, notes
+
+
+def _is_whole(run: RunRow) -> bool:
+    return run.failed is None and all(is_finite(value) for value in run.metrics.values())
+
+
+def _mean_run(seed: Cell, runs: Sequence[RunRow]) -> RunRow:
+    """The repeats of a seed as one run, of which a metric is missing or NaN if one repeat's is."""
+    first = runs[0]
+    metrics: dict[str, float | None] = {}
+    for name in first.metrics:
+        values = [run.metrics[name] for run in runs]
+        known = [value for value in values if value is not None]
+        metrics[name] = fsum(known) / len(known) if len(known) == len(values) else None
+    failed = next((run.failed for run in runs if run.failed is not None), None)
+    return replace(first, pair=(seed,), metrics=metrics, failed=failed, curves={})
 
 
 def _with_names(rows: list[RunRow], roles: Roles) -> tuple[list[RunRow], list[Note]]:

@@ -48,6 +48,25 @@ class TestPairs:
         assert claim.degrees_of_freedom == 7
         assert p < 0.01
 
+    def test_several_runs_of_a_seed_decide_as_their_mean_does(self):
+        """Six seeds of eight folds are six: what a seed does to a level is in all its folds."""
+        rng = random.Random(3)
+        folds = [
+            {"lr": lr, "seed": seed, "fold": fold, "loss": shift + rng.gauss(0, 0.01)}
+            for lr in (0.1, 0.2)
+            for seed, shift in enumerate(rng.gauss(0.3, 0.05) for _ in range(6))
+            for fold in range(8)
+        ]
+        of = {lr: [r["loss"] for r in folds if r["lr"] == lr] for lr in (0.1, 0.2)}
+        means = {lr: [sum(v[i : i + 8]) / 8 for i in range(0, 48, 8)] for lr, v in of.items()}
+
+        (claim,), (expected,) = judged(folds).claims, judged(table(means)).claims
+
+        assert claim.n == 6
+        assert claim.estimate == pytest.approx(expected.estimate)
+        assert claim.interval == pytest.approx(expected.interval)
+        assert (claim.verdict, claim.grade) == (expected.verdict, expected.grade)
+
     def test_rows_and_levels_may_come_in_any_order(self):
         rows = table(dict(zip((0.1, 0.2, 0.4), drawn(2, 0.3, 0.28, 0.2), strict=True)))
         shuffled = random.Random(0).sample(rows, len(rows))
