@@ -67,6 +67,21 @@ class TestPairs:
         assert claim.interval == pytest.approx(expected.interval)
         assert (claim.verdict, claim.grade) == (expected.verdict, expected.grade)
 
+    @pytest.mark.parametrize("seeds", [True, False])
+    def test_what_only_rounding_sets_apart_is_no_noise(self, seeds):
+        """A training without its seed on a GPU: sums in another order differ in their last bits."""
+        rng = random.Random(5)
+        alike = {lr: [lr + rng.uniform(-1e-7, 1e-7) for _ in range(8)] for lr in (0.3, 0.33)}
+        (claim,) = judged(table(alike, seeds=seeds)).claims
+        assert (claim.verdict, claim.reason) == ("inconclusive", "no variation")
+
+        # A hundred times as much is noise, and so is the last digit of what is printed with six.
+        apart = {lr: [lr + rng.uniform(-1e-5, 1e-5) for _ in range(8)] for lr in (0.3, 0.33)}
+        whole = {lr: [10**6 * lr + rng.randrange(2) for _ in range(8)] for lr in (0.3, 0.33)}
+        for varying in (apart, whole):
+            (claim,) = judged(table(varying, seeds=seeds)).claims
+            assert (claim.reason, claim.grade) == ("", "shown")
+
     def test_rows_and_levels_may_come_in_any_order(self):
         rows = table(dict(zip((0.1, 0.2, 0.4), drawn(2, 0.3, 0.28, 0.2), strict=True)))
         shuffled = random.Random(0).sample(rows, len(rows))

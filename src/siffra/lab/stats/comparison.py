@@ -24,6 +24,9 @@ LARGE = 0.2
 
 _SAME = 1e-9
 """Numbers that are no farther apart than this share of them are the same."""
+SINGLE, ROUNDED = 2.0**-23, 2.0**-19
+"""How near two numbers of single precision can be, as a share of them; and how near the same sum in
+another order comes: of 24 bits, some 19 agree."""
 _GREATEST_POWER = math.log(sys.float_info.max)
 
 _CAUTION, _BY_CHANCE = 120.0, 0.6
@@ -75,6 +78,8 @@ class Comparison:
     runs would have shown may be anything, so that one of them opens both sides. (Without them
     the verdict would rest on the seeds that happened to reach the target.)
 
+    `rounding` is how far apart the same difference may be computed, in single precision.
+
     `diverged` counts the pairs that have no difference since a side diverged, and that open both
     sides; `failed` those that are no part of it since a run of theirs failed to train.
     """
@@ -88,6 +93,7 @@ class Comparison:
     silent: int = 0
     diverged: int = 0
     failed: int = 0
+    rounding: float = 0.0
 
     @property
     def seeds(self) -> int:
@@ -115,7 +121,7 @@ class Comparison:
     @property
     def is_constant(self) -> bool:
         """Whether all of several differences are the same, as far as floats can tell."""
-        return self.seeds > 1 and _is_same(self.differences)
+        return self.seeds > 1 and _is_same(self.differences, self.rounding)
 
     @property
     def freedom(self) -> float:
@@ -252,7 +258,9 @@ class UnpairedComparison(Comparison):
     @property
     def is_constant(self) -> bool:
         """Whether neither group varies, as far as floats can tell."""
-        return self.seeds > 1 and _is_same(self.level) and _is_same(self.against)
+        return self.seeds > 1 and all(
+            _is_same(values, self.rounding) for values in (self.level, self.against)
+        )
 
     def p_above(self, bound: float, *, seeds: int | None = None) -> float:
         """See `Comparison.p_above`."""
@@ -311,9 +319,9 @@ class UnpairedComparison(Comparison):
         return UnpairedComparison.of(self.against, self.level, self.scale, self.floor)
 
 
-def _is_same(values: tuple[float, ...]) -> bool:
+def _is_same(values: tuple[float, ...], rounding: float) -> bool:
     low, high = min(values), max(values)
-    return high - low <= _SAME * max(abs(low), abs(high))
+    return high - low <= max(rounding, _SAME * max(abs(low), abs(high)))
 
 
 def _variance(values: tuple[float, ...]) -> float:

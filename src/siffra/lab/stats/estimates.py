@@ -13,6 +13,8 @@ import numpy as np
 from siffra.lab.plan.plan import Claim
 from siffra.lab.stats.collapse import compare_failures
 from siffra.lab.stats.comparison import (
+    ROUNDED,
+    SINGLE,
     Comparison,
     MedianComparison,
     Scale,
@@ -128,7 +130,11 @@ def compare_unpaired(
         floor,
     )
     least = min(len(level), len(against))
-    return replace(comparison, failed=max(0, least - comparison.seeds))
+    return replace(
+        comparison,
+        failed=max(0, least - comparison.seeds),
+        rounding=_rounding([*ours, *theirs], scale),
+    )
 
 
 def compare_times(
@@ -289,12 +295,23 @@ def paired(pairs: Sequence[tuple[Side, Side]], scale: Scale) -> Comparison:
         censored=sum(not (a.reached and b.reached) for a, b in trained),
         silent=silent,
         diverged=lost,
+        rounding=_rounding([side for pair in reached for side in pair], scale),
     )
 
 
 def _by_seed(level: Sequence[Record], against: Sequence[Record]) -> list[tuple[Record, Record]]:
     theirs = {record.seed: record for record in against}
     return [(record, theirs[record.seed]) for record in level if record.seed in theirs]
+
+
+def _rounding(sides: Sequence[Side], scale: Scale) -> float:
+    """How far apart the same value may be, of sides with as many digits as single precision has.
+
+    0 of coarser ones, whose equal values are equal.
+    """
+    size = 1.0 if scale == "ratio" else max((abs(side.value) for side in sides), default=0.0)
+    is_coarse = any(side.step > size * SINGLE for side in sides)
+    return 0.0 if is_coarse else size * ROUNDED
 
 
 def _floor(pairs: Sequence[tuple[Side, Side]]) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from siffra.config.metrics import Metric
+from siffra.lab.stats.comparison import ROUNDED
 from siffra.lab.stats.families import OUTSIDE_ALPHA
 from siffra.lab.stats.noise import (
     CORRELATION,
@@ -53,12 +54,16 @@ def noise_text(
 
 
 def _varies(noise: Noise) -> bool:
-    return min(noise.values) < max(noise.values)
+    """Whether more than the rounding of single precision sets the values apart."""
+    low, high = min(noise.values), max(noise.values)
+    is_rounded = not all(value.is_integer() for value in noise.values)
+    return high - low > (ROUNDED * max(abs(low), abs(high)) if is_rounded else 0.0)
 
 
 def _of_metric(words: Words, metric: Metric, noise: Noise, difference: float | None) -> list[str]:
     if not _varies(noise):
-        value = words.exact(noise.values[0])
+        first = noise.values[0]
+        value = words.exact(first if len({*noise.values}) == 1 else float(f"{first:.6g}"))
         return [words("noise.none", metric=metric.name, n=len(noise.values), value=value)]
     unit = f" {metric.unit}" if metric.unit else ""
     lines = [
