@@ -37,7 +37,7 @@ def test_mean_deviation_and_seeds(siffra, programs):
     )
     assert seeds.startswith("To show a difference of 0.01 takes about ")
     assert pairs.startswith("Where runs with the same seed have much in common (correlation 0.5)")
-    assert ended.err == "10 runs.\n"
+    assert ended.err.startswith("10 runs.\n")  # then progress, on a busy machine
 
 
 def test_as_json(siffra, programs):
