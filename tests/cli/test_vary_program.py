@@ -84,7 +84,8 @@ class TestAnswer:
     def test_a_report(self, siffra, programs):
         ended = siffra(*programs.question(), "--out", "report")
 
-        assert ended.err == "10 runs.\nreport: report/report.html\n"
+        lines = ended.err.splitlines()  # between them, on a busy machine, progress
+        assert (lines[0], lines[-1]) == ("10 runs.", "report: report/report.html")
         page = (programs.folder / "report" / "report.html").read_text()
         assert "Run it in the same folder as before" in page
         with (programs.folder / "report" / "runs.csv").open() as file:
