@@ -96,6 +96,32 @@ def test_a_metric_that_is_not_asked_for_is_said_to_be_that(siffra, runs):
     assert "no plain numbers" not in ended.err
 
 
+def test_several_metrics_are_each_said_to_be_judged(siffra, runs):
+    told = siffra("judge", runs, "--metric", "acc", "--metric", "val_loss:lower").err.splitlines()
+
+    assert "note: judged by `acc`: higher is better" in told
+    assert "note: judged by `val_loss`: lower is better" in told
+    assert not any("other metrics" in line for line in told)
+
+
+def test_lists_may_be_given_one_by_one(siffra, tmp_path):
+    rows = [
+        f"{lr},{wd},{seed},{fold},{lr + wd + seed / 100 + fold / 1000 + lr * seed / 1e4:.6f}"
+        for lr in (0.1, 0.3)
+        for wd in (1, 2)
+        for seed in range(3)
+        for fold in range(2)
+    ]
+    path = tmp_path / "runs.csv"
+    path.write_text("\n".join(["lr,wd,seed,fold,loss", *rows]))
+
+    at_once = siffra("judge", path, "--by", "lr,wd", "--pair-by", "seed,fold")
+    one_by_one = ("--by", "lr", "--by", "wd", "--pair-by", "seed", "--pair-by", "fold")
+
+    assert at_once.code == 0
+    assert siffra("judge", path, *one_by_one) == at_once
+
+
 def test_a_program_is_no_table(siffra, tmp_path):
     script = tmp_path / "train.py"
     script.write_text("import json, sys\nprint(json, sys)\n")

@@ -1,6 +1,7 @@
 """Knobs on the command line: their options, and the levels of `vary`."""
 
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from siffra.cli import app
 from siffra.cli.knobs import (
     KnobCommand,
     parse_levels,
@@ -16,6 +18,7 @@ from siffra.cli.knobs import (
     parse_values,
     with_knobs,
 )
+from siffra.cli.options import parse_list
 from siffra.cli.train import train
 from siffra.cli.vary import vary
 from siffra.config import KNOBS
@@ -161,3 +164,29 @@ def test_a_boolean_knob_is_a_flag_with_or_without_its_value(typed, value):
 def test_true_and_false_are_read():
     assert parse_value(KNOBS["batch_norm"], "true") is True
     assert parse_value(KNOBS["batch_norm"], "False") is False
+
+
+def _commands(command: Any) -> Iterator[Any]:
+    for inner in getattr(command, "commands", {}).values():
+        yield from _commands(inner)
+    yield command
+
+
+def test_an_option_that_takes_a_list_may_be_given_several_times():
+    """Otherwise all but the last are lost, without a word. A knob's list is one value."""
+    options = [o for c in _commands(typer.main.get_command(app)) for o in c.params]
+    lists = {
+        option.name: option.multiple or option.nargs == -1
+        for option in options
+        if option.name not in KNOBS
+        and (option.metavar or "").endswith(("NAMES", "IDS", "NAME,...", "=X,...", "=VALUE,..."))
+    }
+
+    assert {"by", "pair_by", "only", "gpus", "sets", "shifts", "works", "baseline"} <= set(lists)
+    assert all(lists.values()), lists
+
+
+def test_lists_given_one_by_one_are_one():
+    assert parse_list("by", ["a,b", "c"]) == ("a", "b", "c")
+    with pytest.raises(ConfigError, match="an entry is empty"):
+        parse_list("by", ["a", ""])

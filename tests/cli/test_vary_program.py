@@ -279,6 +279,26 @@ class TestFailures:
         assert why in ended.err.splitlines()[-1]
         assert "all of the first 2 runs failed" in ended.err
 
+    @pytest.mark.parametrize(
+        ("line", "advice"),
+        [
+            ("print('epoch 1 loss=0.5'); print('done')", r'a pattern as --read "loss=([-+.\w]+)"'),
+            ("print('loss: 1e-05, lr: 2')", r'a pattern as --read "loss: ([-+.\w]+)"'),
+            ("print('loss=0.5 best_loss=0.4')", "a pattern (--read)"),
+            ("print('loss=unknown')", "a pattern (--read)"),
+        ],
+    )
+    def test_a_metric_that_was_printed_otherwise_comes_with_the_pattern_that_reads_it(
+        self, siffra, programs, line, advice
+    ):
+        programs.write("other.py", line)
+        said = siffra(*programs.question(script="other.py")).err.splitlines()[-1]
+
+        assert said.endswith(advice)
+        if '"' in advice:
+            pattern = advice.split('"')[1]
+            assert siffra(*programs.question(script="other.py"), "--read", pattern).code == 0
+
     def test_none_has_a_result(self, siffra, programs):
         """Where they fail in different ways, that is what they show."""
         programs.write("down.py", "import sys; sys.exit(int(sys.argv[1]))")

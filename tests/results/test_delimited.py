@@ -213,6 +213,21 @@ def test_rows_that_sum_up_others_are_left_out_and_said(written, judged, last):
     assert codes(read_results(written(text + last)).notes) == ["summary_rows"]
 
 
+@pytest.mark.parametrize("last", ["mean,,0.97\n", "mean,,0.97\nstd,,0.003\n", "Median,nan,0.97\n"])
+def test_rows_without_a_seed_that_sum_up_others_are_left_out_among_texts(written, judged, last):
+    text = "variant,seed,val_acc\na,0,0.97\na,1,0.98\nb,0,0.96\nb,1,0.95\n"
+
+    assert judged(text + last).by_level == judged(text).by_level
+    assert codes(read_results(written(text + last)).notes) == ["summary_rows"]
+
+
+@pytest.mark.parametrize("other", ["mean,1,0.9\n", "c,,0.9\n", "mean,,0.9\nb,,0.9\n"])
+def test_a_row_that_may_be_a_run_is_kept(written, other):
+    text = "variant,seed,val_acc\na,0,0.97\na,1,0.98\nb,0,0.96\nb,1,0.95\n" + other
+
+    assert len(read_results(written(text))) == text.count("\n") - 1
+
+
 def test_a_row_with_neither_seed_nor_level_is_left_out_and_said(judged):
     text = "lr,seed,val_acc\n0.1,0,0.97\n0.1,1,0.98\n0.3,0,0.96\n0.3,1,0.95\n,,0.9773\n"
 

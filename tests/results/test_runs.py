@@ -167,6 +167,21 @@ def test_seeds_that_a_level_lacks_are_said():
     )
 
 
+def test_an_empty_seed_is_none_that_levels_lack(judged):
+    found = judged(
+        "variant,seed,loss\na,0,0.1\na,1,0.2\nb,0,0.3\nb,1,0.4\nb,,0.5\nc,0,0.6\nc,,0.7\n"
+    )
+
+    assert texts(found)["not_shared"].endswith(" no pair: variant = c: 1")
+
+
+def test_an_empty_cell_is_called_none_in_messages():
+    rows = [{"lr": lr, "seed": s, "loss": s + lr, "git_sha": sha} for lr in (1, 2)
+            for s, sha in ((0, "a1"), (1, None))]  # fmt: skip
+
+    assert "`none`" in texts(runs_of(find_roles(read_frame(rows))))["mixed"]
+
+
 def test_seeds_that_no_levels_share_are_said():
     rows = [{**row, "seed": row["seed"] + 100 * (row["lr"] > 0.2)} for row in grid()]
 

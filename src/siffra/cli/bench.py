@@ -13,7 +13,7 @@ _QUICK_IMAGES = 4_800
 
 def bench(
     works: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(help="Time only these workloads, as dense,conv,3x3.", metavar="NAME,..."),
     ] = None,
     quick: Annotated[
@@ -48,7 +48,7 @@ def bench(
     from siffra.system.cpu import available_cores
     from siffra.training.run import this_machine
 
-    names = known("works", works, list(WORKLOADS))
+    names = known("works", ",".join(works or ()), list(WORKLOADS))
     threads = threads or available_cores()
     limit_threads(threads)
     images = _QUICK_IMAGES if quick else IMAGES

@@ -36,7 +36,7 @@ _OPTIONS: Options = {
         "DEG",
     ),
     "shifts": _of_data(
-        str | None,
+        list[str] | None,
         "Shifted test sets, instead of these two: move=3,noise=0.1,...; or none.",
         "NAME=X,...",
     ),
@@ -83,10 +83,11 @@ def _image(text: str) -> tuple[int, ...]:
     return tuple(map(int, sides))
 
 
-def _shifts(text: str) -> dict[str, float]:
+def _shifts(said: list[str]) -> dict[str, float]:
     """`move=3,noise=0.1` as strengths by key."""
     strengths: dict[str, float] = {}
-    for part in parse_list("shifts", text, "move=3,noise=0.1") if text.strip() != "none" else ():
+    parts = parse_list("shifts", said, "move=3,noise=0.1")
+    for part in parts if parts != ("none",) else ():
         key, _, strength = (piece.strip() for piece in part.partition("="))
         try:
             strengths[key] = float(strength)

@@ -11,7 +11,7 @@ from siffra.errors import ConfigError, SiffraError
 from siffra.system.terminal import echo
 
 _TABLE: Options = {
-    "by": option(str | None, "The columns whose values are compared, as lr,warmup.", "NAMES"),
+    "by": option(list[str] | None, "The columns whose values are compared, as lr,warmup.", "NAMES"),
     "metric": option(
         list[str] | None,
         "What is judged, and which values are better: val_loss:lower. Repeatable: --metric once "
@@ -35,7 +35,7 @@ _TABLE: Options = {
         list[str] | None, 'Only these rows, as "model = conv". Repeatable.', "CONDITION"
     ),
     "pair_by": option(
-        str | None,
+        list[str] | None,
         "The columns whose values pair runs of two levels, in place of the seed.",
         "NAMES",
     ),
@@ -46,7 +46,7 @@ _TABLE: Options = {
 def _asked(**given: Any) -> dict[str, Any]:
     """What was said of the table, as `siffra.judge` takes it."""
     lists = {
-        name: parse_list(name.replace("_", "-"), text) if (text := given.pop(name)) else ()
+        name: parse_list(name.replace("_", "-"), said) if any(said := given.pop(name) or ()) else ()
         for name in ("by", "pair_by")
     }
     baselines = given.pop("baseline") or ()

@@ -5,7 +5,7 @@ A group takes the place of one parameter of a command: what is given of it is ha
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial, wraps
@@ -131,7 +131,7 @@ _LAB: Options = {
         int | None, "A fixed number of seeds for each setting, judged once.", "N", min=1
     ),
     "only": option(
-        str | None,
+        list[str] | None,
         "Run only these questions, as a,b,e.",
         "IDS",
         autocompletion=complete_questions,
@@ -207,7 +207,7 @@ def in_place_of(
 def with_lab_options(*names: str) -> Callable[[Command], Command]:
     """The options of these names, or all, in the place of `options`, a `LabOptions`."""
 
-    def make(only: str | None = None, time: str | None = None, **given: Any) -> "LabOptions":
+    def make(only: list[str] | None = None, time: str | None = None, **given: Any) -> "LabOptions":
         from siffra.api import LabOptions
         from siffra.config.durations import seconds_of
 
@@ -310,12 +310,15 @@ def help_text(command: Callable[..., None]) -> str:
     return "\n\n".join(p if p.startswith("[dim]") else " ".join(p.split()) for p in paragraphs)
 
 
-def parse_list(name: str, text: str, example: str = "a,b") -> tuple[str, ...]:
+def parse_list(name: str, said: str | Sequence[str], example: str = "a,b") -> tuple[str, ...]:
     """`a,b,[1,2]` as what is between its commas; those in brackets part nothing.
+
+    An option that is given several times is as one with all its texts.
 
     Raises:
         ConfigError: There is nothing between two of them, or after the last.
     """
+    text = said if isinstance(said, str) else ",".join(said)
     entries = tuple(map(str.strip, re.split(r",(?![^\[]*\])", text)))
     if not all(entries):
         stop = "" if example.endswith(".") else "."

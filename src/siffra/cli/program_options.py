@@ -42,7 +42,7 @@ _PROGRAM: Options = {
     ),
     "timeout": _of_program(str | None, "The longest that a run may take, as 10m.", "SPAN"),
     "gpus": _of_program(
-        str | None,
+        list[str] | None,
         "One run at a time on each of these GPUs, as 0,1; on a cluster, how many each run gets, "
         "as 1 or 0.5.",
         "IDS",
@@ -60,12 +60,12 @@ class Program:
     read: list[str] | None = None
     watch: list[str] | None = None
     timeout: str | None = None
-    gpus: str | None = None
+    gpus: list[str] | None = None
 
     @property
     def gpu_names(self) -> tuple[str, ...]:
         """The GPUs, one by one."""
-        return parse_list("gpus", self.gpus, "0,1") if self.gpus else ()
+        return parse_list("gpus", said, "0,1") if any(said := self.gpus or ()) else ()
 
     def command_options(self, running: "RunOptions") -> "CommandOptions":
         """The program, to be run as the other options say."""

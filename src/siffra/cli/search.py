@@ -58,7 +58,7 @@ _TUNING: Options = {
         int | None, "The most settings to try; default: 30, unless there is a --time.", "N"
     ),
     "baseline": _of_program(
-        str | None,
+        list[str] | None,
         "A setting that the best one is compared with, as lr=0.1,width=32.",
         "KNOB=VALUE,...",
     ),
@@ -75,7 +75,7 @@ class Tuning:
     space: list[str] | None
     time: str | None
     runs: int | None
-    baseline: str | None
+    baseline: list[str] | None
     seeds: int | None
 
 
@@ -97,7 +97,7 @@ def search(
         typer.Option(help="Training-time budget of the model, as 15s or 2m.", metavar="SPAN"),
     ] = None,
     sets: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             help="Sets whose mean accuracy is maximized; default: test and all shifted sets.",
             metavar="NAMES",
@@ -149,7 +149,7 @@ def search(
 def _search_networks(
     budget: str,
     time: str,
-    sets: str | None,
+    sets: list[str] | None,
     output: Output,
     data: "DataSource | None",
     running: "RunOptions",
@@ -217,9 +217,9 @@ def _tune(tuning: Tuning, running: "RunOptions", program: Program, output: Outpu
         return run_job(job, output.language)
 
 
-def _baseline(text: str) -> dict[str, Any]:
+def _baseline(said: list[str]) -> dict[str, Any]:
     """`lr=0.1,width=32` as values by knob."""
-    levels = parse_own_levels(list(parse_list("baseline", text, "lr=0.1,width=32")))
+    levels = parse_own_levels(list(parse_list("baseline", said, "lr=0.1,width=32")))
     return {name: values[0] for name, values in levels.items()}
 
 

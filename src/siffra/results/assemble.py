@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from types import NoneType
 from typing import Any, Self, TypeGuard
 
+from siffra.data.labels import MISSING
 from siffra.data.notes import Note, named, short
 from siffra.results.cells import (
     Column,
@@ -108,19 +109,25 @@ def assemble(raw: Raw) -> RunTable:
 
 
 def _without_summaries(raw: Raw) -> tuple[Raw, list[Note]]:
-    """Without the rows that sum up others: `mean` where all other rows have a number.
+    """Without the rows that sum up others: `mean` where all other rows have a number, or a seed.
 
     In a column that does not number runs, a word that several rows have is a level, as of `impute`.
     """
     summaries: set[int] = set()
+    worded: set[int] = set()
     for name, cells in raw.columns.items():
         texts = {cell for cell in cells if isinstance(cell, str)}
         words = {text for text in texts if is_summary(text)}
         if not numbers_runs(name):
             words = {word for word in words if cells.count(word) == 1}
         others = [c for c in cells if c is not None and c not in words] if words else []
+        rows = {row for row, c in enumerate(cells) if isinstance(c, str) and c in words}
+        worded |= rows
         if others and all(is_number(c) or starts_as_number(str(c)) for c in others):
-            summaries |= {row for row, cell in enumerate(cells) if cell in words}
+            summaries |= rows
+    for cells in (cells for name, cells in raw.columns.items() if worded and numbers_runs(name)):
+        unnumbered = {row for row, cell in enumerate(cells) if _is_empty(cell)}
+        summaries |= unnumbered if unnumbered <= worded and len(unnumbered) < len(cells) else set()
     if not summaries:
         return raw, []
     kept = [row for row in range(len(raw.rows)) if row not in summaries]
@@ -131,6 +138,10 @@ def _without_summaries(raw: Raw) -> tuple[Raw, list[Note]]:
     left_out = note("summary_rows", rows=named(raw.rows[row] for row in sorted(summaries)))
     rows = [raw.rows[row] for row in kept]
     return replace(raw, columns=columns, curves=curves, rows=rows), [left_out]
+
+
+def _is_empty(cell: object) -> bool:
+    return cell is None or cell != cell or (isinstance(cell, str) and cell.casefold() in MISSING)
 
 
 def _refuse_points(

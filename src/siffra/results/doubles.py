@@ -6,7 +6,7 @@ from siffra.data.notes import Note, named, short
 from siffra.errors import ResultsError
 from siffra.results.roles import Roles
 from siffra.results.rows import RunRow
-from siffra.results.table import note, refused, remedy
+from siffra.results.table import note, refused, remedy, shown
 
 
 def without_doubles(rows: Sequence[RunRow], roles: Roles) -> tuple[list[RunRow], list[Note]]:
@@ -69,7 +69,9 @@ def _two_results(first: RunRow, other: RunRow, roles: Roles) -> ResultsError:
     ]
     seed = (roles.seed,) if roles.seed else ()
     names = dict.fromkeys((*roles.by, *seed, *roles.pair_by))
-    shared = ", ".join(f"{short(name)} = {short(str(columns[name][first.row]))}" for name in names)
+    shared = ", ".join(
+        f"{short(name)} = {short(shown(columns[name][first.row]))}" for name in names
+    )
     metric = next(
         name for name, v in first.metrics.items() if not _same([v], [other.metrics[name]])
     )

@@ -10,7 +10,7 @@ from siffra.results import names
 from siffra.results.kinds import distinct
 from siffra.results.roles import FOLDS, Roles
 from siffra.results.rows import LevelKey, RunRow
-from siffra.results.table import Cell, note
+from siffra.results.table import Cell, note, shown
 
 ByLevel = Mapping[LevelKey, Sequence[RunRow]]
 
@@ -39,9 +39,7 @@ def remarks(roles: Roles, by_level: ByLevel) -> list[Note]:
 
 def level_text(roles: Roles, level: LevelKey) -> str:
     """A level in a line: `lr = 0.1, warmup = 0`."""
-    return ", ".join(
-        f"{n} = {'none' if v is None else v}" for n, v in zip(roles.by, level, strict=True)
-    )
+    return ", ".join(f"{n} = {shown(v)}" for n, v in zip(roles.by, level, strict=True))
 
 
 def _confounded(roles: Roles, by_level: ByLevel) -> list[Note]:
@@ -55,7 +53,7 @@ def _confounded(roles: Roles, by_level: ByLevel) -> list[Note]:
         if len(values := {value for cells_of in of for value in cells_of}) > 1:
             code = "differs_by_level" if max(map(len, of)) == 1 else "mixed"
             notes.append(
-                note(code, column=named([name]), values=named(sorted(map(str, values)), 3))
+                note(code, column=named([name]), values=named(sorted(map(shown, values)), 3))
             )
     return notes
 
@@ -113,7 +111,7 @@ def _steps(roles: Roles, rows: Sequence[RunRow]) -> list[Note]:
         cells = roles.table.columns[name]
         if len(values := distinct([cells[run.row] for run in rows if run.failed is None])) > 1:
             notes.append(
-                note("steps_differ", column=named([name]), values=named(map(str, values), 3))
+                note("steps_differ", column=named([name]), values=named(map(shown, values), 3))
             )
     return notes
 
@@ -149,7 +147,10 @@ def _unshared_seeds(roles: Roles, by_level: ByLevel) -> list[Note]:
     """Levels that lack what pairs the runs of others."""
     if not roles.unit:
         return []
-    of = {level: {run.pair for run in runs} for level, runs in by_level.items()}
+    of = {
+        level: {run.pair for run in runs if None not in run.pair}
+        for level, runs in by_level.items()
+    }
     every = set().union(*of.values())
     column = named(roles.unit)
     if len(every) == sum(map(len, of.values())):

@@ -134,7 +134,7 @@ def find_roles(table: RunTable, options: RoleOptions | None = None) -> Roles:
         status=tuple(n for n, kind in kinds.items() if kind == "status"),
         others=_others(kinds, {*by, *(metric.name for metric in metrics)}),
     )
-    return replace(roles, notes=tuple(_notes(roles)))
+    return replace(roles, notes=tuple(_notes(roles, is_said=bool(said))))
 
 
 def _of_one_kind(table: RunTable, metric: str) -> RunTable:
@@ -296,13 +296,13 @@ def _pairs_note(roles: Roles) -> Note:
     return note("paired_by", columns=named(roles.pair_by))
 
 
-def _notes(roles: Roles) -> list[Note]:
-    """What the columns were taken for, in sentences."""
-    table, main = roles.table, roles.main
+def _notes(roles: Roles, *, is_said: bool) -> list[Note]:
+    """What the columns were taken for, in sentences; `is_said`: the metrics are the user's."""
+    table, judged = roles.table, roles.metrics if is_said else roles.metrics[:1]
     notes = [note("levels_by", columns=named(roles.by, _MOST_SHOWN), runs=f"{len(table):,}")]
     notes.append(_pairs_note(roles))
-    notes.append(note(f"metric_{main.better}", metric=named([main.name])))
-    if len(roles.metrics) > 1:
+    notes += [note(f"metric_{metric.better}", metric=named([metric.name])) for metric in judged]
+    if len(roles.metrics) > len(judged):
         others = named((metric.name for metric in roles.metrics[1:]), _MOST_SHOWN)
         notes.append(note("other_metrics", metrics=others))
     if roles.constants:

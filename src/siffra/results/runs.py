@@ -12,7 +12,7 @@ from siffra.results.kinds import distinct
 from siffra.results.remarks import remarks
 from siffra.results.roles import Roles
 from siffra.results.rows import LevelKey, RunRow, run_rows
-from siffra.results.table import Cell, note, refused
+from siffra.results.table import Cell, note, refused, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def _refuse_too_little(roles: Roles, levels: Sequence[LevelKey], rows: Sequence[
     if len(rows) == 1:
         raise refused("one_run", **about)
     if len(levels) == 1:
-        raise refused("one_level", values=", ".join(short(str(v)) for v in levels[0]), **about)
+        raise refused("one_level", values=", ".join(short(shown(v)) for v in levels[0]), **about)
     if len(levels) == len(rows):
         raise refused("no_repeats", **about)
     if not any(run.has(roles.main.name) for run in rows):

@@ -41,6 +41,11 @@ def refused(code: str, /, **values: object) -> ResultsError:
     return refusal(ResultsError, "siffra.results", code, **values)
 
 
+def shown(cell: Cell) -> str:
+    """A cell as messages have it."""
+    return "none" if cell is None else str(cell)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RunTable:
     """Finished runs, one a row.

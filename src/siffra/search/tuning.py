@@ -287,4 +287,4 @@ class _Tuning:
 
 
 def _why(record: Record) -> str:
-    return ": ".join([record.failure, *record.output[-1:]])
+    return ": ".join(filter(None, [record.failure, record.last_words]))

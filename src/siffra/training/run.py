@@ -149,6 +149,12 @@ class Record(_Frozen):
     failure: str = ""
     output: tuple[str, ...] = ()
 
+    @property
+    def last_words(self) -> str:
+        """The last line that it printed, unless it is blank or `failure` says it already."""
+        line = next((line.strip() for line in reversed(self.output) if line.strip()), "")
+        return "" if self.failure.endswith(" ".join(line.split())) else line
+
     @field_validator("curves", mode="before")
     @classmethod
     def _without_gaps(cls, curves: Any) -> Any:

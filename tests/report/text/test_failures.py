@@ -36,6 +36,15 @@ def test_a_lone_run():
     assert failure_text(WORDS, "lr 0.1", [record("exit 1")]) == "lr 0.1: the run failed (exit 1)."
 
 
+def test_what_is_said_already_is_not_repeated():
+    run = record("RuntimeError: CUDA OOM", "Traceback", "RuntimeError: CUDA OOM", "")
+    assert run.last_words == ""
+    assert failure_text(WORDS, "lr 0.1", [run]) == (
+        "lr 0.1: the run failed (RuntimeError: CUDA OOM)."
+    )
+    assert record("ValueError: a b", "ValueError: a", "  b").last_words == ""
+
+
 def test_in_swedish():
     assert failure_text(words_in("sv"), "lr 0,1", [record("signal 9"), record()]) == (
         "lr 0,1: 1 av 2 körningar misslyckades (signal 9)."

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from siffra.config import ExternalModel
 from siffra.engine.command.metrics import is_other_metrics
+from siffra.engine.command.printed import read_number
 from siffra.errors import ExecutorError
 from siffra.lab.plan.plan import Plan, PlannedRun
 from siffra.training.run import Record, WrittenRecord
@@ -67,8 +68,7 @@ class FirstRuns:
         if is_early or len({_kind(record) for record in self._failed}) > 1:
             return
         last = self._failed[-1]
-        lines = [line.strip() for line in last.output if line.strip()][-1:]
-        said = "".join(f": {line}" for line in lines if line != last.failure)
+        said = f": {last.last_words}" if last.last_words else ""
         raise ExecutorError(
             f"all of the first {len(self._failed)} runs failed ({last.failure}){said}{_right(last)}"
         )
@@ -85,7 +85,22 @@ def _right(record: Record) -> str:
     is_program = isinstance(record.model, ExternalModel) and record.model.command
     if not missing or not is_program:
         return ""
+    name = missing[1][1:-1]
+    pattern = _pattern(name, "\n".join(record.output))
     return (
         f"; {missing[1]} is looked for on stdout, in whole lines of JSON as "
-        f'{{"{missing[1][1:-1]}": 0.21}}; read any other text by a pattern (--read)'
+        f'{{"{name}": 0.21}}; read any other text by a pattern '
+        + (f'as --read "{pattern}"' if pattern else "(--read)")
     )
+
+
+def _pattern(name: str, output: str) -> str:
+    """What would read the metric where it was printed as `val_acc=0.93` or `val_acc: 0.93`.
+
+    "" if it was not, or the pattern would read another metric too, as `best_val_acc=0.95`.
+    """
+    found = re.findall(rf"([\w/.-]?){re.escape(name)}( ?[:=] ?)([-+.\w]*)", output)
+    marks = {mark for _, mark, _ in found}
+    if len(marks) != 1 or not all(not before and read_number(n) for before, _, n in found):
+        return ""
+    return rf"{re.escape(name)}{marks.pop()}([-+.\w]+)"

@@ -23,7 +23,7 @@ def failure_text(words: Words, name: str, records: Sequence[Record]) -> str:
     text = words.count(
         "failures.of", len(records), down=len(failed), name=name, why=words.listing(reasons)
     )
-    last = next((line for r in reversed(failed) for line in reversed(r.output) if line.strip()), "")
+    last = next((line for record in reversed(failed) if (line := record.last_words)), "")
     return f"{text}: {shortened_line(last)}" if last else f"{text}."
 
 

@@ -73,7 +73,7 @@ class Telling:
         if not record.failure:
             return ""
         self._failing.add(setting)
-        last = f": {shortened_line(record.output[-1])}" if record.output else ""
+        last = f": {shortened_line(line)}" if (line := record.last_words) else ""
         why = record.failure
         return self._words("progress.failed", run=self.name(event), why=why, last=last)
 
