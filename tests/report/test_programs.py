@@ -1,6 +1,7 @@
 """Reports on labs of programs: levels and experiments by metric, beside what was reported."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from report.fake_answers import report_on
 from siffra.api import judge
 from siffra.engine.command.metrics import ExternalResult
 from siffra.lab.answers import answer
+from siffra.lab.execute.estimate import Cost
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.planning import plan_lab
 from siffra.lab.plan.presets import LabOptions
@@ -16,6 +18,10 @@ from siffra.report.comparison import compare
 from siffra.report.figures import figure_of, figures_of_experiments
 from siffra.report.model import Report
 from siffra.report.text.messages import words_in
+from siffra.report.text.methods import methods
+from siffra.report.text.narrative import answer_sentences
+from siffra.report.text.progress import looks_note
+from siffra.report.text.provenance import all_records
 from siffra.report.text.tables import experiments_table, levels_table
 from siffra.training.external import external_record
 
@@ -75,6 +81,21 @@ def answered(tmp_path):
 
 def results(answers) -> Report:
     return Report.model_validate_json(report_on(answers).dump())
+
+
+def stored_before(tmp_path, content: str):
+    """The answers of a lab whose first level has 10 runs of before, and the second 5."""
+    (tmp_path / "my.toml").write_text(content)
+    plan = plan_lab(read_lab(tmp_path / "my.toml"), None, LabOptions())
+    records = {}
+    for number, run in enumerate(plan.possible_runs):
+        lr = run.setting.knobs()["lr"]
+        if run.seed < (10 if lr == 0.1 else 5):
+            metrics = {"loss": 1 - lr + 0.001 * (run.seed * lr % 0.7), "speed": 1 + run.seed * lr}
+            result = ExternalResult(metrics=metrics, seconds=2)
+            record = external_record(f"{number:064x}", run.setting, run.seed, result, main="loss")
+            records[run.setting, run.seed] = record
+    return answer(plan, records)
 
 
 def columns(table):
@@ -194,3 +215,47 @@ class TestCompared:
 
         assert len(shown.differing) == 1
         assert shown.changed == []
+
+
+CLAIM = LAB[LAB.index("[[questions.claims]]") : LAB.index("[[experiments]]")]
+
+
+def test_a_question_without_claims_gets_an_answer_all_the_same(tmp_path):
+    (question,) = report_on(stored_before(tmp_path, LAB.replace(CLAIM, ""))).questions
+
+    assert question.lead.startswith("Shown: loss is")
+    assert [(claim.id, claim.by) for claim in question.claims] == [
+        ("a-loss-2", "siffra"),
+        ("a-speed-2", "siffra"),
+    ]
+
+
+def test_of_what_no_claim_compares_no_test_is_told(answered):
+    (question,) = answered().questions
+    asked = replace(question.question, claims=())
+
+    for words, said in ((EN, "Nothing was tested"), (SV, "Inget prövades")):
+        lead, *_ = answer_sentences(replace(question, question=asked, claims=()), words)
+        assert lead.startswith(said)
+
+
+def test_runs_of_before_with_further_seeds_are_told_of(tmp_path, answered):
+    answers = stored_before(tmp_path, LAB)
+    assert answers.questions[0].claims[0].look == 5
+    unclaimed = replace(answers.questions[0], claims=())
+    for each, told in (
+        (answers, True),
+        (replace(answers, questions=(unclaimed,), looks=()), True),
+        (answered(), False),
+    ):
+        seeds, *_ = methods(EN, each, all_records(each), None)
+        assert ("further seeds that were stored already" in seeds.paragraphs[0]) is told
+
+
+def test_more_seeds_are_announced_only_where_a_claim_may_need_them(tmp_path):
+    plan = stored_before(tmp_path, LAB).plan
+    cost = Cost(runs=10, have=0, seconds=1.0)
+    (question,) = plan.questions
+
+    assert "undecided claims get more seeds" in looks_note(EN, plan, cost)
+    assert looks_note(EN, replace(plan, questions=(replace(question, claims=()),)), cost) == ""

@@ -113,6 +113,19 @@ class TestClaims:
 
         assert claim.margin == 0.5
 
+    def test_of_a_question_without_any_siffra_claims_that_each_level_is_better_than_the_first(
+        self, planned
+    ):
+        own, others = planned(HEAD + LEVELS + CLAIM + WARMUP).questions
+
+        assert [(claim.id, claim.by) for claim in own.claims] == [("c", {})]
+        assert [(c.id, c.metric, c.level, c.against, c.margin) for c in others.claims] == [
+            ("warmup-val_loss-2", "val_loss", (1,), (0,), 0.003),
+            ("warmup-accuracy-2", "accuracy", (1,), (0,), 0.0),
+        ]
+        assert {others.author_of(claim)["en"] for claim in others.claims} == {"siffra"}
+        assert {claim.direction for claim in others.claims} == {"better"}
+
     def test_without_any_margin_it_has_none(self, planned):
         (claim,) = planned(HEAD + LEVELS + CLAIM + "metric = 'accuracy'").questions[0].claims
 

@@ -9,15 +9,15 @@ from dataclasses import replace
 from typing import Any
 
 from siffra.config import Setting
-from siffra.config.metrics import METRICS, Metric
+from siffra.config.metrics import Metric
 from siffra.config.validation import shown
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.errors import ConfigError
 from siffra.lab.plan.figures import default_figures, figures_of_metrics
 from siffra.lab.plan.format import MOST_LEVELS
-from siffra.lab.plan.plan import Claim, Figure, Level, Plan, Question, Searched
-from siffra.lab.plan.planning import combinations, first_same, fixed_of, spelled, why_same
+from siffra.lab.plan.plan import Figure, Level, Plan, Question, Searched
+from siffra.lab.plan.planning import better_claims, combinations, first_same, fixed_of, why_same
 from siffra.lab.plan.presets import AS_WRITTEN, DEFAULT_SEEDS, LabOptions, Sampling, sampling
 from siffra.lab.plan.settings import Part, assemble, of_use
 
@@ -140,19 +140,7 @@ def question_of(
     figures: tuple[Figure, ...],
     pairs: Sequence[tuple[int, int]] | None = None,
 ) -> Question:
-    """What the knobs `vary` do: every level is claimed to be better than the first.
-
-    Or of each of the `pairs`, the first to be better than the second. There is a claim for each of
-    the `metrics`, told apart by its name if there are several; of siffra's own networks (none), in
-    accuracy on test.
-    """
-    pairs = [(index, 0) for index in range(1, len(levels))] if pairs is None else pairs
-    claims = [
-        _better(levels, pair, metric, f"{prefix}{max(pair) + 1}")
-        for metric in metrics or (None,)
-        for prefix in [f"{metric.name}-" if metric and len(metrics) > 1 else ""]
-        for pair in pairs
-    ]
+    """What the knobs `vary` do to the `metrics`, with the claims of `better_claims`."""
     return Question(
         id=name,
         ask={
@@ -164,7 +152,7 @@ def question_of(
         retune=(),
         fixed=dict(fixed),
         levels=tuple(levels),
-        claims=tuple(claims),
+        claims=better_claims(levels, metrics, pairs),
         figures=figures,
         metrics=tuple(metrics),
     )
@@ -272,30 +260,3 @@ def check_values(knobs: Sequence[tuple[str, object]]) -> None:
                 f"{name}: found {value!r}; a knob of a program or a function takes a finite "
                 "number, a text, or true or false."
             )
-
-
-def _better(
-    levels: Sequence[Level], pair: tuple[int, int], metric: Metric | None, name: str
-) -> Claim:
-    """That the first level of a pair is better than the second."""
-    level, against = pair
-    ours, theirs = (spelled(levels[i].knobs) for i in pair)
-    measured = metric or METRICS["accuracy"]
-    english, swedish = (f" in {metric.name}", f" i {metric.name}") if metric else ("", "")
-    return Claim(
-        id=name,
-        say={
-            "en": f"{ours} is better than {theirs}{english}.",
-            "sv": f"{ours} är bättre än {theirs}{swedish}.",
-        },
-        metric=measured.name,
-        on="" if metric else "test",
-        target=None,
-        level=(level,),
-        against=(against,),
-        direction="better",
-        margin=(metric.margin or 0.0) if metric else measured.usual_margin(shifted=False),
-        epochs=1,
-        reported={},
-        named=metric,
-    )

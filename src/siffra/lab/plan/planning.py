@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from siffra.config import BuiltModel, Setting
+from siffra.config.metrics import METRICS, Metric
 from siffra.data.dataset import Dataset
 from siffra.errors import ConfigError, LabFileError, did_you_mean
 from siffra.lab.plan.format import (
@@ -137,6 +138,13 @@ def _question(table: QuestionTable, where: str, lab: LabFile, subject: Subject) 
     if same := first_same(levels):
         raise LabFileError(f"{lab.source}: {where}: {why_same(*same)}")
     levels = _with_reported(levels, table, f"{lab.source}: {where}")
+    metrics = subject.metrics(table.claims)
+    claims = tuple(
+        _claim(claim, levels, f"{lab.source}: {where}.claims[{number}]", subject)
+        for number, claim in enumerate(table.claims, start=1)
+    )
+    if metrics and not claims:  # of siffra's own networks, an answer ranks the levels itself
+        claims = better_claims(levels, metrics, prefix=f"{table.id}-", by={"en": "siffra"})
     return Question(
         id=table.id,
         ask=table.ask,
@@ -145,13 +153,10 @@ def _question(table: QuestionTable, where: str, lab: LabFile, subject: Subject) 
         retune=tuple(table.retune),
         fixed=fixed_of(levels, (*table.varied, *table.retune)),
         levels=levels,
-        claims=tuple(
-            _claim(claim, levels, f"{lab.source}: {where}.claims[{number}]", subject)
-            for number, claim in enumerate(table.claims, start=1)
-        ),
+        claims=claims,
         figures=table.figures or subject.figures(table.varied, levels),
         by=table.by or {},
-        metrics=subject.metrics(table.claims),
+        metrics=metrics,
     )
 
 
@@ -276,6 +281,56 @@ def _claim(table: ClaimTable, levels: Sequence[Level], where: str, subject: Subj
         reported=table.reported or {},
         by=table.by or {},
         named=named,
+    )
+
+
+def better_claims(
+    levels: Sequence[Level],
+    metrics: Sequence[Metric],
+    pairs: Sequence[tuple[int, int]] | None = None,
+    *,
+    prefix: str = "",
+    by: Text | None = None,
+) -> tuple[Claim, ...]:
+    """Claims of a question without any: that every level is better than the first.
+
+    Or of each of the `pairs`, the first to be better than the second. There is a claim for each of
+    the `metrics`, told apart by its name if there are several; of siffra's own networks (none), in
+    accuracy on test. Their ids begin with `prefix`; `by` is whose they are.
+    """
+    pairs = [(index, 0) for index in range(1, len(levels))] if pairs is None else pairs
+    return tuple(
+        replace(_better(levels, pair, metric, f"{prefix}{name}{max(pair) + 1}"), by=by or {})
+        for metric in metrics or (None,)
+        for name in [f"{metric.name}-" if metric and len(metrics) > 1 else ""]
+        for pair in pairs
+    )
+
+
+def _better(
+    levels: Sequence[Level], pair: tuple[int, int], metric: Metric | None, name: str
+) -> Claim:
+    """That the first level of a pair is better than the second."""
+    level, against = pair
+    ours, theirs = (spelled(levels[i].knobs) for i in pair)
+    measured = metric or METRICS["accuracy"]
+    english, swedish = (f" in {metric.name}", f" i {metric.name}") if metric else ("", "")
+    return Claim(
+        id=name,
+        say={
+            "en": f"{ours} is better than {theirs}{english}.",
+            "sv": f"{ours} är bättre än {theirs}{swedish}.",
+        },
+        metric=measured.name,
+        on="" if metric else "test",
+        target=None,
+        level=(level,),
+        against=(against,),
+        direction="better",
+        margin=(metric.margin or 0.0) if metric else measured.usual_margin(shifted=False),
+        epochs=1,
+        reported={},
+        named=metric,
     )
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from siffra.config import ExternalModel
+from siffra.config import ExternalModel, Setting
 from siffra.data.shifted import SHIFTED
 from siffra.engine.command.template import CommandTemplate
 from siffra.lab.answers import Answers
 from siffra.lab.plan.plan import Plan
 from siffra.lab.plan.planning import TUNING_SEEDS
+from siffra.lab.stats.rounds import involved
 from siffra.report.model import Method
 from siffra.report.text.labels import knob_name
 from siffra.report.text.messages import Words
@@ -123,7 +124,27 @@ def _runs(words: Words, answers: Answers, records: Sequence[Record]) -> list[str
     else:
         seeds = words.listing(str(seed) for seed in plan.seeds)
         counted = words.count("methods.seeds", len(plan.seeds), seeds=seeds)
+    if _has_stored_more(answers):
+        counted += f" {words('methods.seeds_stored')}"
     return [counted, words(f"methods.{split}")]
+
+
+def _has_stored_more(answers: Answers) -> bool:
+    """Whether a level has more runs than its claims can have asked for."""
+    plan = answers.plan
+    asked: dict[Setting | None, int] = {}
+    for question in answers.questions:
+        for claim in question.claims:
+            if plan.looks and claim.verdict != "not tested":
+                seeds = (claim.grade == "shown" and claim.look) or plan.looks[-1]
+                for i in involved(claim.claim):
+                    setting = question.levels[i].setting
+                    asked[setting] = max(seeds, asked.get(setting, 0))
+    return any(
+        len(level.records) > max(len(plan.seeds), asked.get(level.setting, 0))
+        for question in answers.questions
+        for level in question.levels
+    )
 
 
 def _scored(words: Words, answers: Answers, records: Sequence[Record]) -> list[str]:

@@ -57,10 +57,12 @@ def answer_sentences(answer: QuestionAnswer, words: Words) -> list[str]:
 
 
 def _nothing_shown(words: Words, answer: QuestionAnswer) -> list[str]:
-    """That no difference is shown, where nothing but claims would say so."""
+    """That no difference is shown, or none was tested, where nothing but claims would say so."""
     names = [metric.name for metric in answer.question.metrics]
     if all(record.failure for level in answer.levels for record in level.records):
         return [words("answer.all_failed")]
+    if names and not answer.claims:
+        return [words("answer.untested")]
     runs = [len(level.records) for level in answer.levels]
     seeds = numbers.over_seeds(words, "answer.seeds", runs)
     return [words("answer.open", seeds=seeds, metrics=words.listing(names))] if names else []

@@ -130,12 +130,15 @@ def _name(words: Words, level: Level, setting: Setting, retuned: tuple[str, ...]
 
 
 def looks_note(words: Words, plan: Plan, cost: Cost) -> str:
-    """When claims are judged again, and within which budget; nothing for a plan without looks.
+    """When claims are judged again, and within which budget; nothing if none can be.
 
     It is said if the budget does not last for a first look at everything: those seeds are then made
     of what is decided soonest, or all the same, if there are no claims to decide.
     """
     if not plan.looks:
+        return ""
+    lasts = cost.fits and (plan.time is None or cost.seconds <= plan.time)
+    if lasts and not any(question.claims for question in plan.questions):
         return ""
     seeds = words.listing(map(str, plan.looks[1:] if cost.fits else plan.looks))
     if plan.time is None:
@@ -146,8 +149,6 @@ def looks_note(words: Words, plan: Plan, cost: Cost) -> str:
         return words("cost.looks_none", time=time, first=len(plan.seeds), more=more)
     if not cost.fits:
         key = "cost.looks_short"
-    elif cost.seconds > plan.time:
-        key = "cost.looks_over"
     else:
-        key = "cost.looks_within"
+        key = "cost.looks_within" if lasts else "cost.looks_over"
     return words(key, seeds=seeds, time=time, first=len(plan.seeds))
