@@ -79,7 +79,7 @@ class TestRunning:
         ended = siffra("lab", lab, "--seeds", 5, "--out", tmp_path / "out")
 
         assert ended.code == 0
-        assert "supported                 A larger rate lowers the loss." in ended.out
+        assert "supported  A larger rate lowers the loss." in ended.out
         report = (tmp_path / "out" / "report.md").read_text("utf-8")
         assert "| Mine | " in report
         assert "siffra lab my.toml --preset full --seeds 5" in report
