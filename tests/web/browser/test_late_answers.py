@@ -188,6 +188,31 @@ class TestWhatIsSaidBeforeTheAnswer:
         assert said["pair_by"] == ["seed", "accuracy"]
         expect(page.locator("#judge-margin")).to_have_value("0.5")
 
+    def test_columns_that_are_unticked_one_after_the_other_all_stay_so(self, visit):
+        page = visit("#/judge")
+        names = ["variant", "ema", "mixup", "dropout"]
+        rows = [
+            ",".join([*(str(int(name == on)) for name in names), str(seed), f"{0.9 + seed / 100}"])
+            for on in ["", *names]
+            for seed in range(3)
+        ]
+        drop(page, "\n".join([",".join([*names, "seed", "accuracy"]), *rows]))
+        compared = page.get_by_role("group", name="Compared columns")
+        expect(compared.get_by_label("ema")).to_be_checked()
+        held = hold(page, "**/api/judge?*")
+        for name in names[1:]:
+            compared.get_by_label(name).uncheck()
+
+        until(page, held, 1)
+        let_go(page, held[0])
+        until(page, held, 2)
+        said = said_in(held[1])["question"]
+        let_go(page, held[1])
+
+        assert said["by"] == ["variant"]
+        for name in names:
+            expect(compared.get_by_label(name)).to_be_checked(checked=name == "variant")
+
 
 class TestHowOften:
     def test_a_list_is_read_once_however_much_happens_meanwhile(self, visit, bench, idle):
