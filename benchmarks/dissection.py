@@ -105,7 +105,7 @@ def _alone(taken: dict[str, float]) -> dict[str, float]:
 
 def _watch(clock: Clock, trainer: BlockTrainer) -> None:
     clock.watch(trainer, "_gather", "gather")
-    clock.watch(trainer, "_update", "descent")
+    clock.watch(trainer, "_step", "descent")
     for block in trainer._sequential.blocks:
         # A fused convolution's products, bias, ReLU and pooling are one kernel.
         part = "products" if isinstance(block, FusedBlock) else "pointwise"

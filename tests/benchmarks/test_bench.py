@@ -313,8 +313,8 @@ def test_all_is_every_part_and_forgets_what_was_kept_once(monkeypatch, tmp_path)
     done = CliRunner().invoke(commands.app, ["all", "--write", "--fresh", "--docs", str(tmp_path)])
 
     assert done.exit_code == 0
-    # Of the others, one is all of them, one writes what they keep, and two keep nothing.
-    apart = ("everything", "page", "turns", "whole_lab")
+    # Of the others, one is all of them, one writes what they keep, and four keep nothing.
+    apart = ("everything", "page", "turns", "whole_lab", "seeds", "whole_job")
     assert [part for part, _ in asked] == [part for part in parts if part not in apart]
     assert [fresh for _, fresh in asked] == [True, *[False] * (len(asked) - 1)]
 

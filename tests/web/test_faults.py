@@ -61,7 +61,7 @@ def workers_of(ui: Ui) -> list[int]:
 def training(ui: Ui) -> None:
     """Wait until an epoch is done."""
     for name, data in ui.events():
-        if name == "epoch" and data["epoch"] >= 1:
+        if name == "epoch" and data["run"]["epoch"] >= 1:
             return
     raise AssertionError
 
