@@ -237,7 +237,7 @@ class TestHowOften:
     def test_the_study_s_cost_is_asked_for_when_the_hand_rests(self, visit):
         page = visit("#/labs")
         expect(page.locator(".study .row [role=status]")).not_to_be_empty()
-        held = hold(page, "**/api/study/estimate")
+        held = hold(page, "**/api/study/estimate?*")
 
         page.evaluate("""() => {
           for (const value of ["1", "12", "120"]) {
