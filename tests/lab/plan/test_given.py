@@ -4,7 +4,7 @@ import json
 import math
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ LOSS = siffra.Metric("loss", better="lower", margin=0.05)
 
 
 def table(
-    levels: dict[Any, Sequence[float | None]], *, seeds: bool = True, first: int = 0
+    levels: Mapping[Any, Sequence[float | None]], *, seeds: bool = True, first: int = 0
 ) -> list[dict[str, Any]]:
     """A row a run: losses by level, with the same seeds at each level unless told otherwise."""
     return [
