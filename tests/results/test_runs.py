@@ -314,3 +314,14 @@ def test_folds_alone_pair_runs_and_are_said_to_be_no_sample():
     rows = [row | {"acc": n / 8} for n, row in enumerate(rows) if n % 6 < 2]
 
     assert "folds" in texts(runs(rows))
+
+
+def test_runs_without_a_seed_are_in_no_mean_and_none_is_lost():
+    rows = folded(lambda model, seed, fold: 0.5 + seed / 8 + fold / 16)
+    extra = [{"model": "rf", "seed": None, "fold": 0, "acc": acc} for acc in (0.75, 0.8125)]
+
+    found = runs([*rows, *extra])
+
+    alone = {run.metrics["acc"] for run in found.of(("rf",)) if run.pair == (None,)}
+    assert alone == {0.75, 0.8125}
+    assert len(found.of(("rf",))) == 5

@@ -74,20 +74,24 @@ def _means_by_seed(rows: Sequence[RunRow], roles: Roles) -> tuple[list[RunRow], 
     """One run for each level and seed: the mean over the repeats that every level has of the seed.
 
     A repeat that a level lacks, or in which a run of its failed, is in no level's mean: otherwise
-    an easy fold that is there for one of two levels would look like a difference.
+    an easy fold that is there for one of two levels would look like a difference. A run of which it
+    is not known which repeat of which seed it is stays one, without a pair.
     """
+    means = [replace(run, pair=(None,)) for run in rows if None in run.pair]
+    left_out: list[str] = []
     by_seed: dict[Cell, dict[LevelKey, dict[tuple[Cell, ...], RunRow]]] = {}
     for run in rows:
+        if None in run.pair:
+            continue
         by_seed.setdefault(run.seed, {}).setdefault(run.level, {})[run.pair] = run
-    means, left_out = [], []
     for seed, of_level in by_seed.items():
         good = [{pair for pair, run in of.items() if _is_whole(run)} for of in of_level.values()]
         shared = set.intersection(*good)
         for of in of_level.values():
             # Where nothing is shared, each level's own repeats count, failed ones as well.
-            runs = [run for pair, run in of.items() if pair in shared] or list(of.values())
-            left_out += [run.name for run in of.values() if run not in runs]
-            means.append(_mean_run(seed, runs))
+            kept = shared or of.keys()
+            left_out += [run.name for pair, run in of.items() if pair not in kept]
+            means.append(_mean_run(seed, [run for pair, run in of.items() if pair in kept]))
     notes = [note("repeats_left_out", rows=named(left_out))] if left_out else []
     return means, notes
 
@@ -101,9 +105,8 @@ def _mean_run(seed: Cell, runs: Sequence[RunRow]) -> RunRow:
     first = runs[0]
     metrics: dict[str, float | None] = {}
     for name in first.metrics:
-        values = [run.metrics[name] for run in runs]
-        known = [value for value in values if value is not None]
-        metrics[name] = fsum(known) / len(known) if len(known) == len(values) else None
+        values = [value for run in runs if (value := run.metrics[name]) is not None]
+        metrics[name] = fsum(values) / len(values) if len(values) == len(runs) else None
     failed = next((run.failed for run in runs if run.failed is not None), None)
     return replace(first, pair=(seed,), metrics=metrics, failed=failed, curves={})
 
