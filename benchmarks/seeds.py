@@ -110,12 +110,10 @@ def jax_epoch(name: str, dataset: Dataset, seeds: int) -> Callable[[], np.ndarra
     from benchmarks.peers import jax_scan
     from benchmarks.peers.jax_scan import jax, jnp
 
-    problems = [Problem(WORKLOADS[name].setting, dataset, seed, 1) for seed in range(seeds)]
-    first = problems[0]
-    stacked = {
-        key: jnp.asarray(np.stack([problem.weights[key] for problem in problems]))
-        for key in first.weights
-    }
+    setting = WORKLOADS[name].setting
+    first = Problem(setting, dataset, 0, 1)
+    drawn = [Problem(setting, dataset, seed, 1).weights for seed in range(seeds)]
+    stacked = {key: jnp.asarray(np.stack([weights[key] for weights in drawn])) for key in drawn[0]}
     of_all = jax.jit(
         jax.vmap(
             partial(jax_scan.epoch, first.network, first.batch_size, first.learning_rate),

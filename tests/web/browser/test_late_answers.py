@@ -7,6 +7,7 @@ import json
 import math
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,6 +24,14 @@ def hold(page: Page, what: str | re.Pattern[str]) -> list[Route]:
     held: list[Route] = []
     page.route(what, lambda route: held.append(route))
     return held
+
+
+def judged(visit: Callable[..., Page]) -> tuple[Page, list[Route]]:
+    """A page with a table that was judged; what it asks of Judge from now on is held."""
+    page = visit("#/judge")
+    drop(page, table())
+    expect(page.locator(".claims .badge")).to_have_count(2)
+    return page, hold(page, "**/api/judge?*")
 
 
 def let_go(page: Page, route: Route) -> None:
@@ -168,10 +177,7 @@ class TestWhatIsSaidBeforeTheAnswer:
         expect(listed.locator("[aria-sort=ascending] [data-column=test]")).to_be_visible()
 
     def test_a_second_correction_keeps_the_first(self, visit):
-        page = visit("#/judge")
-        drop(page, table())
-        expect(page.locator(".claims .badge")).to_have_count(2)
-        held = hold(page, "**/api/judge?*")
+        page, held = judged(visit)
         page.fill("#judge-margin", "0.5")
         page.keyboard.press("Tab")
         page.select_option("#judge-better", "higher")
@@ -303,10 +309,7 @@ class TestHowOften:
 
 class TestWhoReadsStaysThere:
     def test_what_is_being_typed_outlives_an_answer(self, visit):
-        page = visit("#/judge")
-        drop(page, table())
-        expect(page.locator(".claims .badge")).to_have_count(2)
-        held = hold(page, "**/api/judge?*")
+        page, held = judged(visit)
         page.select_option("#judge-baseline", "2")
         until(page, held, 1)
         page.focus("#judge-margin")

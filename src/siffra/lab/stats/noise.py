@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from scipy.special import chdtri, nctdtr, stdtrit
 
-from siffra.lab.stats.comparison import Comparison
+from siffra.lab.stats.comparison import ROUNDED, Comparison
 from siffra.lab.stats.families import OUTSIDE_ALPHA
 
 POWER = 0.8
@@ -41,6 +41,13 @@ class Noise:
     mean_interval: tuple[float, float]
     deviation: float
     deviation_interval: tuple[float, float]
+
+    @property
+    def varies(self) -> bool:
+        """Whether more than the rounding of single precision sets the values apart."""
+        low, high = min(self.values), max(self.values)
+        is_rounded = not all(value.is_integer() for value in self.values)
+        return high - low > (ROUNDED * max(abs(low), abs(high)) if is_rounded else 0.0)
 
 
 def noise_of(values: Sequence[float], step: float = 0.0) -> Noise:

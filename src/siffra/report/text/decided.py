@@ -170,7 +170,6 @@ def _ratio(words: Words, question: Question, claim: Claim, ratio: Estimate) -> s
         low, high = (1 / end if end else math.inf for end in (ratio.high, ratio.low))
         ratio = replace(ratio, value=1 / ratio.value, low=low, high=high)
     slow_name = sides_name(words, question, slow)
-    quantities = factor_words(words, ratio)
     if ratio.censored:
         # Nobody knows how long it would have taken: what is known is a bound, and why.
         _, low, _ = numbers.ratios(words, ratio.value, ratio.low, ratio.high)
@@ -178,6 +177,8 @@ def _ratio(words: Words, question: Question, claim: Claim, ratio: Estimate) -> s
         counts = {"k": ratio.censored, "n": len(ratio.values)}
         unreached = words("decided.unreached", level=slow_name, **counts)
         quantities = {"factor": factor, "interval": unreached}
+    else:
+        quantities = factor_words(words, ratio)
     return words(
         "decided.ratio" if claim.named else f"decided.{claim.metric}",
         metric=metric_name(words, claim, "the_metric"),

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from siffra.config.metrics import Metric
-from siffra.lab.stats.comparison import ROUNDED
 from siffra.lab.stats.families import OUTSIDE_ALPHA
 from siffra.lab.stats.noise import (
     CORRELATION,
@@ -46,22 +45,15 @@ def noise_text(
         else words("noise.too_few", metric=metric.name)
         for metric in metrics
     ]
-    if any(_varies(noise) for noise in noises.values()):
+    if any(noise.varies for noise in noises.values()):
         error, power = (words.exact(100 * share) for share in (OUTSIDE_ALPHA, POWER))
         blocks.append(words("noise.method", error=error, power=power))
     blocks.append(failure_text(words, capital(words("noise.runs")), records))
     return "\n\n".join(filter(None, blocks)).replace(GAP, " ")
 
 
-def _varies(noise: Noise) -> bool:
-    """Whether more than the rounding of single precision sets the values apart."""
-    low, high = min(noise.values), max(noise.values)
-    is_rounded = not all(value.is_integer() for value in noise.values)
-    return high - low > (ROUNDED * max(abs(low), abs(high)) if is_rounded else 0.0)
-
-
 def _of_metric(words: Words, metric: Metric, noise: Noise, difference: float | None) -> list[str]:
-    if not _varies(noise):
+    if not noise.varies:
         first = noise.values[0]
         value = words.exact(first if len({*noise.values}) == 1 else float(f"{first:.6g}"))
         return [words("noise.none", metric=metric.name, n=len(noise.values), value=value)]
