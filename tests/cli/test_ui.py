@@ -73,14 +73,15 @@ def test_answers_on_one_connection_do_not_wait_for_each_other(tmp_path):
         running(tmp_path / "runs.sqlite", tmp_path) as ui,
         socket.create_connection(("127.0.0.1", ui.port)) as connection,
     ):
-        taken = []
-        for _ in range(20):
+
+        def taken() -> float:
             started = time.perf_counter()
             connection.sendall(request.format(ui.host, ui.cookie).encode())
             answer = b""
             while not answer.endswith(b"}"):
                 answer += connection.recv(65536)
-            taken.append(time.perf_counter() - started)
+            return time.perf_counter() - started
 
-    # Were small packets held back for the acknowledgement of the last one, all would take 0.04 s.
-    assert min(taken) < 0.03
+        # Were small packets held back for the acknowledgement of the last one, all would take
+        # 0.04 s. On a busy machine most may.
+        assert any(taken() < 0.03 for _ in range(500))

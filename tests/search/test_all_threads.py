@@ -53,8 +53,9 @@ def test_on_a_busy_machine_the_work_of_a_thread_is_timed_in_a_process(timer, dat
 
     alone = seconds_alone(SETTING, dataset, NativeEngine(2), 0.05)
     assert alone
-    # It has half of the work, and what all threads together have more to do than one.
-    assert 0.4 * alone < seconds < 1.5 * alone
+    # It has half of the work, and what all threads together have more to do than one. On a busy
+    # machine processor time is longer, too, but by far less than ten times.
+    assert alone / 10 < seconds < 10 * alone
 
 
 def test_a_process_that_is_gone_tells_nothing(timer, monkeypatch):

@@ -1,5 +1,6 @@
 """A search of one's own training: what it finds, and what it says of it, is judged afresh."""
 
+import itertools
 import math
 import random
 import sys
@@ -7,6 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -51,6 +53,13 @@ def tuned(train: Callable[..., dict[str, float]], **more: Any) -> LabResult:
 def question_of(result: LabResult) -> Any:
     (question,) = result._report().questions
     return question
+
+
+@pytest.fixture
+def a_second_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run says that it takes a second, as a clock does that ticks when it is read."""
+    clock = SimpleNamespace(perf_counter=itertools.count().__next__)
+    monkeypatch.setattr("siffra.lab.execute.functions.time", clock)
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +195,7 @@ def test_more_runs_go_on_from_those_that_are_there(tmp_path):
     assert len(set(searched)) == len(searched) == 9
 
 
-def test_fewer_runs_choose_among_the_first_alone(tmp_path):
+def test_fewer_runs_choose_among_the_first_alone(tmp_path, a_second_each):
     store = tmp_path / "runs.sqlite"
     few = tuned_named(Calls(bowl), runs=5, store=tmp_path / "few.sqlite")
     tuned_named(Calls(bowl), runs=12, store=store)
@@ -277,12 +286,8 @@ def test_a_search_ends_when_all_settings_were_tried():
     assert question_of(result).levels[0].knobs == {"width": 32}
 
 
-def test_a_time_is_for_all_runs(monkeypatch):
-    """Each run says that it takes a second: of 40, 16 are the finalists', and 10 are judged."""
-    monkeypatch.setattr(
-        "siffra.lab.execute.functions.time.perf_counter", iter(range(10**6)).__next__
-    )
-
+def test_a_time_is_for_all_runs(a_second_each):
+    """Of 40 runs, 16 are the finalists', and 10 are judged."""
     result = tuned(bowl, time=40)
 
     assert question_of(result).search.runs == 40 - 16 - 10

@@ -119,7 +119,7 @@ def test_time_has_an_end_which_is_told(path):
     started = time.monotonic()
     with pytest.raises(StoreError, match=r"no answer within 0\.2 s"):
         ask(path, FOREVER, seconds=0.2)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
 
 
 @pytest.mark.parametrize(

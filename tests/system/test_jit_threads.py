@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from siffra.system import jit_threads
 from siffra.system.jit_threads import rounds_for
 
 VARIABLE = "GOMP_SPINCOUNT"
@@ -42,10 +43,10 @@ def test_what_the_user_has_set_stays():
     assert imported(**{VARIABLE: "77"}) == ("77", "77")
 
 
-def test_rounds_are_as_many_as_the_seconds():
-    # Timed twice, perhaps at another clock of the CPU, which differs by a few times at most.
-    few, many = rounds_for(1e-4), rounds_for(1e-2)
-    assert 20 < many / few < 500
+def test_rounds_are_as_many_as_the_seconds(monkeypatch):
+    monkeypatch.setattr(jit_threads, "_seconds_a_round", lambda: 5e-9)
+
+    assert [rounds_for(seconds) for seconds in (1e-4, 1e-2)] == [20_000, 2_000_000]
 
 
 def test_no_time_is_one_round_and_timing_takes_little():

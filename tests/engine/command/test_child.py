@@ -92,8 +92,12 @@ def run(script: str, census: Census, **options):
     return run_command(["sh", "-c", script], cwd=Path("/"), env=census.env, grace=GRACE, **options)
 
 
-def test_a_timeout_ends_all_processes(census):
-    assert run(FAMILY, census, timeout=0.3).timed_out
+def test_a_timeout_ends_all_processes(census, begun):
+    def wait_for_all(line: str, stream: str) -> None:
+        census.wait_for(8)
+        begun.begin()
+
+    assert run(FAMILY, census, timeout=0.1, on_line=wait_for_all).timed_out
     assert census.living() == []
 
 
@@ -130,7 +134,7 @@ def test_a_daemon_that_a_command_leaves_is_spared(census):
     assert len(census.living()) == 1
 
 
-def test_a_command_does_not_outlast_its_keeper_by_more_than_its_time(census):
+def test_a_command_does_not_outlast_its_keeper_by_more_than_its_time(census, begun):
     """The keeper is an ordinary process, which somebody may kill."""
 
     def kill_keeper(line: str, stream: str) -> None:
@@ -138,8 +142,9 @@ def test_a_command_does_not_outlast_its_keeper_by_more_than_its_time(census):
         for child in children:
             if b"keeper.py" in Path(f"/proc/{child}/cmdline").read_bytes():
                 os.kill(int(child), signal.SIGKILL)
+        begun.begin()
 
-    finished = run("echo ready; sleep 60", census, timeout=0.7, on_line=kill_keeper)
+    finished = run("echo ready; sleep 60", census, timeout=0.2, on_line=kill_keeper)
 
     assert finished.timed_out
     assert finished.exit_status == -9

@@ -48,7 +48,7 @@ def test_very_long_lines_are_not_searched():
     began = time.monotonic()
 
     assert found(["x*x*x*(y)"], ["y"], "x" * 10_001) == {}
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 60  # it would take days
 
 
 @pytest.mark.parametrize(

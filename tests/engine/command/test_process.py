@@ -140,8 +140,8 @@ class TestOutput:
         assert len(finished.tail) == 20
         assert after - before < 30 * 1024 * (1024 if sys.platform == "darwin" else 1)
 
-    def test_endless_output_ends_with_the_time(self):
-        finished = run("yes", timeout=0.3)
+    def test_endless_output_ends_with_the_time(self, begun):
+        finished = run("yes", timeout=0.3, on_line=begun.begin)
 
         assert finished.timed_out
         assert finished.tail == ("y",) * 20
@@ -168,31 +168,37 @@ class TestOutput:
 
 
 class TestTimeout:
-    def test_it_ends_the_command(self):
+    def test_it_ends_the_command(self, begun):
         with Took() as took:
-            finished = run("echo begun; sleep 60", timeout=0.5)
+            finished = run("echo begun; sleep 60", timeout=0.5, on_line=begun.begin)
 
         assert finished.timed_out
         assert finished.exit_status == -15
         assert finished.tail == ("begun",)
         assert 0.5 <= took.seconds < AT_ONCE
 
-    def test_the_command_may_tidy_up_and_say_so(self):
-        finished = run("trap 'echo tidied; exit 7' TERM; sleep 60 & wait", timeout=0.7)
+    def test_the_command_may_tidy_up_and_say_so(self, begun):
+        script = "trap 'echo tidied; exit 7' TERM; echo begun; sleep 60 & wait"
+        finished = run(script, timeout=0.1, on_line=begun.begin)
 
         assert finished.timed_out
         assert finished.exit_status == 7
-        assert finished.tail == ("tidied",)
+        assert finished.tail == ("begun", "tidied")
 
-    def test_one_that_will_not_end_is_killed(self):
+    def test_one_that_will_not_end_is_killed(self, begun):
+        script = "trap '' TERM; echo begun; while :; do sleep 0.05; done"
         with Took() as took:
-            finished = run("trap '' TERM; while :; do sleep 0.05; done", timeout=0.5, grace=0.3)
+            finished = run(script, timeout=0.2, grace=0.3, on_line=begun.begin)
 
         assert finished.exit_status == -9
-        assert 0.8 <= took.seconds < AT_ONCE
+        assert 0.5 <= took.seconds < AT_ONCE
 
-    def test_one_that_is_stopped_is_killed(self):
-        finished = run("kill -STOP $$", timeout=0.2, grace=0.1)
+    def test_one_that_is_stopped_is_killed(self, begun):
+        def stop(line: str, stream: str) -> None:
+            os.kill(int(line), signal.SIGSTOP)
+            begun.begin()
+
+        finished = run("echo $$; sleep 60", timeout=0.1, grace=0.1, on_line=stop)
 
         assert finished.timed_out
         assert finished.exit_status == -9

@@ -121,8 +121,10 @@ def test_a_run_that_fails_is_a_result(text, failure, folder):
     assert result.output[-1] == "oops"
 
 
-def test_one_that_hangs_is_a_result(folder):
-    result = script(folder, 'echo \'{{"epoch": 1, "val_loss": 2}}\'; sleep 60', timeout=0.7)
+def test_one_that_hangs_is_a_result(folder, begun):
+    words = ["sh", "-c", 'echo \'{{"epoch": 1, "val_loss": 2}}\'; sleep 60', "{seed}"]
+    hangs = spec(folder, words, timeout=0.2)
+    result = run_once(hangs, {}, seed=1, out=folder, on_epoch=begun.begin)
 
     assert result.failure == "timeout"
     assert result.curves == {"val_loss": ((1, 2),)}

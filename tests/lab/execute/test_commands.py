@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from programs import wait_until
 
 from siffra.config import Setting
 from siffra.engine.command.metrics import ExternalResult, MetricSource
@@ -121,10 +122,10 @@ class TestExecutor:
         keys.of(run_of("fast", 1))
         with CommandExecutor(CommandRuns(spec), keys, jobs=2) as executor:
             executor.submit(run_of("fast", 0))
-            time.sleep(1)
+            wait_until(lambda: executor._made.qsize() == 1)
             (folder / "train.sh").write_text("echo 1")
             executor.submit(run_of("fast", 1))
-            time.sleep(1)
+            wait_until(lambda: executor._made.qsize() == 2)
             events: list[Event] = []
             with pytest.raises(ConfigError, match=r"`train\.sh` has changed since the first run"):
                 executor.poll(events.append)
