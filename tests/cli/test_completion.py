@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -23,36 +23,43 @@ vary = { layers = [1, 2] }
 """
 
 
-def offered(shell: str, folder: Path, **words: str) -> list[str]:
-    ended = subprocess.run(
-        [sys.executable, "-m", "siffra"],
-        env=os.environ | {"_SIFFRA_COMPLETE": f"complete_{shell}", **words},
-        cwd=folder, capture_output=True, text=True,
-    )  # fmt: skip
-    assert (ended.returncode, ended.stderr) == (0, "")
-    return ended.stdout.split("\n")
+Offered = Callable[..., list[str]]
 
 
-def bash(line: str, folder: Path) -> list[str]:
+@pytest.fixture
+def offered(siffra, tmp_path, monkeypatch) -> Offered:
+    """The lines that a shell is given, beside a lab file."""
+    (tmp_path / "my-lab.toml").write_text(LAB)
+    monkeypatch.chdir(tmp_path)
+
+    def ask(shell: str, **words: str) -> list[str]:
+        for name, value in ({"_SIFFRA_COMPLETE": f"complete_{shell}"} | words).items():
+            monkeypatch.setenv(name, value)
+        ended = siffra()
+        assert (ended.code, ended.err) == (0, "")
+        return ended.out.split("\n")
+
+    return ask
+
+
+def bash(line: str, offered: Offered) -> list[str]:
     """As Bash does: `=` is a word of its own, and the last word is being written."""
     words = line.replace("=", " = ").split(" ")
     words = [word for word in words[:-1] if word] + [words[-1]]
     if words[-2:] == ["=", ""]:
         words.pop()
-    told = offered("bash", folder, COMP_WORDS="\n".join(words), COMP_CWORD=str(len(words) - 1))
+    told = offered("bash", COMP_WORDS="\n".join(words), COMP_CWORD=str(len(words) - 1))
     return [] if told == [""] or told == ["", ""] else [word for word in told if word]
 
 
-def fish(line: str, folder: Path) -> list[str]:
-    told = offered(
-        "fish", folder, _TYPER_COMPLETE_ARGS=line, _TYPER_COMPLETE_FISH_ACTION="get-args"
-    )
+def fish(line: str, offered: Offered) -> list[str]:
+    told = offered("fish", _TYPER_COMPLETE_ARGS=line, _TYPER_COMPLETE_FISH_ACTION="get-args")
     return [word.partition("\t")[0] for word in told if word]
 
 
-def zsh(line: str, folder: Path) -> list[str]:
+def zsh(line: str, offered: Offered) -> list[str]:
     """The words in zsh's `_arguments '*: :(("a"\\n"b":"help"))'`."""
-    told = "\n".join(offered("zsh", folder, _TYPER_COMPLETE_ARGS=line)).strip()
+    told = "\n".join(offered("zsh", _TYPER_COMPLETE_ARGS=line)).strip()
     listed = told.removeprefix("_arguments '*: :((").removesuffix("))'")
     return [word.split('"')[1] for word in listed.splitlines() if '"' in word]
 
@@ -80,17 +87,15 @@ def zsh(line: str, folder: Path) -> list[str]:
         ("siffra lab missing.toml --only ", []),
     ],
 )
-def test_bash_is_offered(tmp_path, line, expected):
-    (tmp_path / "my-lab.toml").write_text(LAB)
-
-    told = bash(line, tmp_path)
+def test_bash_is_offered(offered, line, expected):
+    told = bash(line, offered)
 
     assert [word for word in told if word in expected] == expected
     assert len(told) == len(expected)
 
 
-def test_several_knobs_come_with_what_follows_them(tmp_path):
-    told = bash("siffra vary augment_", tmp_path)
+def test_several_knobs_come_with_what_follows_them(offered):
+    told = bash("siffra vary augment_", offered)
 
     assert told == ["augment_move=", "augment_rotate=", "augment_clean=", "augment_jitter="]
 
@@ -109,8 +114,8 @@ def test_several_knobs_come_with_what_follows_them(tmp_path):
         ("siffra lab --preset f", ["full"]),
     ],
 )  # fmt: skip
-def test_other_shells_are_offered(tmp_path, shell, line, expected):
-    assert shell(line, tmp_path) == expected
+def test_other_shells_are_offered(offered, shell, line, expected):
+    assert shell(line, offered) == expected
 
 
 def test_in_a_real_bash(tmp_path):
