@@ -10,7 +10,7 @@ from report.fake_answers import report_on
 from siffra.api import judge
 from siffra.engine.command.metrics import ExternalResult
 from siffra.lab.answers import answer
-from siffra.lab.execute.estimate import Cost
+from siffra.lab.execute.results import Cost
 from siffra.lab.plan.labfile import read_lab
 from siffra.lab.plan.planning import plan_lab
 from siffra.lab.plan.presets import LabOptions

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
         train,
     )
     from siffra.api.questions import vary
-    from siffra.api.results import LabResult, class_report, compare_reports, expect_report
+    from siffra.api.reports import class_report, compare_reports
+    from siffra.api.results import LabResult, expect_report
     from siffra.api.stored_runs import FORMATS, export_runs, kept_labs, runs
     from siffra.lab.plan.presets import LabOptions
 
@@ -67,7 +68,8 @@ _MODULES = {
     "siffra.api.labs": "lab_job run_lab",
     "siffra.api.models": "Prediction TrainResult expect_to_save export_model predict train",
     "siffra.api.questions": "vary",
-    "siffra.api.results": "LabResult class_report compare_reports expect_report",
+    "siffra.api.reports": "class_report compare_reports",
+    "siffra.api.results": "LabResult expect_report",
     "siffra.api.stored_runs": "FORMATS export_runs kept_labs runs",
     "siffra.lab.plan.presets": "LabOptions",
 }

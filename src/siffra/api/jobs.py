@@ -15,9 +15,9 @@ from siffra.config.recipes import recipe_knobs
 from siffra.data.dataset import Dataset
 from siffra.data.load import DataSource
 from siffra.lab.answers import answer
-from siffra.lab.execute.estimate import Cost, estimate_jobs
+from siffra.lab.execute.estimate import estimate_jobs
 from siffra.lab.execute.events import Event
-from siffra.lab.execute.results import Results, Shortfall
+from siffra.lab.execute.results import Cost, Results, Shortfall
 from siffra.lab.execute.runner import run_jobs
 from siffra.lab.execute.work import Work, engine_work
 from siffra.lab.history import LabHistory, SavedLab, make_saved_lab

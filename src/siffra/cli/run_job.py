@@ -13,8 +13,8 @@ from siffra.system.terminal import echo
 
 if TYPE_CHECKING:
     from siffra.api import Job, LabResult
-    from siffra.lab.execute.estimate import Cost
     from siffra.lab.execute.events import Event
+    from siffra.lab.execute.results import Cost
     from siffra.report.text.messages import Words
     from siffra.report.text.progress import Telling
 

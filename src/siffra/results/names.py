@@ -6,7 +6,7 @@ Names alone decide nothing that the cells contradict: see `siffra.results.roles`
 import re
 import tomllib
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -34,14 +34,14 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _BETWEEN = re.compile(r"[^0-9a-zåäö]+")
 
 
-@cache
+@lru_cache(maxsize=4096)
 def words(name: str) -> tuple[str, ...]:
     """The words of a name, in lower case: `valLoss`, `val/loss` and `Val loss` are two each."""
     parts = _BETWEEN.split(_CAMEL.sub(" ", name.strip()).casefold())
     return tuple(part for part in parts if part)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def plain(name: str) -> str:
     """A name as programs write it in a file of settings: `Learning rate` is `learning_rate`."""
     return "_".join(words(name))
@@ -121,7 +121,8 @@ def numbers_runs(name: str) -> bool:
 
 def is_summary(text: str) -> bool:
     """Whether it says, in the place of a number, that a row sums up others."""
-    return plain(text) in _RUN["summary"]
+    has_letters = text.lower() != text.upper()  # unlike most of a table's cells
+    return has_letters and plain(text) in _RUN["summary"]
 
 
 def is_share(name: str) -> bool:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from siffra.config import Setting
 from siffra.config.metrics import judged
@@ -32,9 +33,6 @@ def external_record(
     machine: Machine = NO_MACHINE,
 ) -> Record:
     """The record of a training by what it gave; it diverged if the `main` metric is not finite."""
-    values = {name: judged(value) for name, value in result.metrics.items()}
-    value = values.get(main)
-    failure = result.failure or ("no value" if value is None else "")
     return Record(
         key=key,
         model=setting.model,
@@ -51,14 +49,37 @@ def external_record(
         seconds=result.seconds,
         compile_seconds=0.0,
         scoring_seconds=0.0,
-        diverged=not failure and value is not None and not math.isfinite(value),
         machine=machine,
         finished=datetime.now(UTC),
-        metrics={}
+        **_measured(result, main),
+    )
+
+
+def given_record(
+    blank: Record, key: str, seed: int, result: ExternalResult, *, main: str
+) -> Record:
+    """A run like `blank`, an external record, but for its seed and what it gave.
+
+    It is not checked again, which takes most of the time where there are many.
+    """
+    return blank.model_copy(update={"key": key, "seed": seed, **_measured(result, main)})
+
+
+def _measured(result: ExternalResult, main: str) -> dict[str, Any]:
+    """The fields of a record that say what a training gave."""
+    values = {name: judged(value) for name, value in result.metrics.items()}
+    value = values.get(main)
+    failure = result.failure or ("no value" if value is None else "")
+    return {
+        "diverged": not failure and value is not None and not math.isfinite(value),
+        "metrics": {}
         if failure
         else {name: v if math.isfinite(v) else None for name, v in values.items()},
-        curves=dict(result.curves),
-        steps={} if failure else dict(result.steps),
-        failure=failure,
-        output=result.output if failure else (),
-    )
+        "curves": {
+            name: tuple((float(x), float(y)) for x, y in curve if math.isfinite(x + y))
+            for name, curve in result.curves.items()
+        },
+        "steps": {} if failure else dict(result.steps),
+        "failure": failure,
+        "output": result.output if failure else (),
+    }

@@ -9,7 +9,8 @@ from small_lab import SETTINGS, LoggingEngine, small_dataset, small_plan
 
 from siffra.config import Setting
 from siffra.lab.execute.cost import EngineCosts
-from siffra.lab.execute.estimate import Cost, estimate
+from siffra.lab.execute.estimate import estimate
+from siffra.lab.execute.results import Cost
 from siffra.lab.execute.runner import run_plan
 
 DATASET = small_dataset()

@@ -1,34 +1,15 @@
 """What running a plan would take: how many runs, and how long they are predicted to last."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from siffra.data.dataset import Dataset
 from siffra.engine.base import Engine
 from siffra.lab.execute.base import Executor
-from siffra.lab.execute.results import remade_runs, stored_results
+from siffra.lab.execute.results import Cost, remade_runs, stored_results
 from siffra.lab.execute.scheduler import Job, Scheduler
 from siffra.lab.execute.work import Work, engine_work
 from siffra.lab.plan.plan import Plan, PlannedRun
 from siffra.store.store import Store
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a plan asks for: `runs` in all, `have` of them stored, `seconds` for the others.
-
-    `seconds` is predicted wall time, compiling not counted; 0 where no such run is known. If the
-    budget does not last for all of these, `fits` is false: how many of them there will be is then
-    seen as they come in. A `first_look` takes this many seconds more, and `enough` is a budget that
-    would last for it.
-    """
-
-    runs: int
-    have: int
-    seconds: float
-    fits: bool = True
-    first_look: float = 0.0
-    enough: float = 0.0
 
 
 def estimate(

@@ -22,6 +22,24 @@ _AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What a plan asks for: `runs` in all, `have` of them stored, `seconds` for the others.
+
+    `seconds` is predicted wall time, compiling not counted; 0 where no such run is known. If the
+    budget does not last for all of these, `fits` is false: how many of them there will be is then
+    seen as they come in. A `first_look` takes this many seconds more, and `enough` is a budget that
+    would last for it.
+    """
+
+    runs: int
+    have: int
+    seconds: float
+    fits: bool = True
+    first_look: float = 0.0
+    enough: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Shortfall:
     """What a lab had no time for when it came to its end, in predicted wall seconds.
 

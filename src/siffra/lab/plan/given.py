@@ -15,7 +15,7 @@ from siffra.lab.plan.presets import Sampling
 from siffra.results import Runs
 from siffra.results.rows import LevelKey, RunRow
 from siffra.results.table import Cell, refused
-from siffra.training.external import external_record
+from siffra.training.external import external_record, given_record
 from siffra.training.run import Record
 
 Given = tuple[Plan, dict[tuple[Setting, int], Record]]
@@ -49,11 +49,13 @@ def plan_given(
     names = {level: runs.knobs(level) for level in order}
     levels = [Level(names[level], (Setting.external(names[level]),), {}) for level in order]
     seeds, paired = _seeds(runs, first)
-    records = {
-        (level.settings[0], seeds[run.row]): _record(run, level, seeds[run.row], metrics)
-        for key, level in zip(order, levels, strict=True)
-        for run in runs.of(key)
-    }
+    records: dict[tuple[Setting, int], Record] = {}
+    for key, level in zip(order, levels, strict=True):
+        (setting,) = level.settings
+        blank = external_record("", setting, 0, ExternalResult(metrics={}), main=metrics[0].name)
+        for run in runs.of(key):
+            seed = seeds[run.row]
+            records[setting, seed] = _record(blank, run, seed, metrics)
     any_curve = any(record.curves for record in records.values())
     figures = figures_of_metrics(runs.roles.by, levels, curves=any_curve)
     question = question_of("judge", runs.roles.by, levels, runs.roles.constants, metrics, figures)
@@ -145,9 +147,9 @@ def _numbered(runs: Sequence[RunRow]) -> dict[tuple[Any, ...], int]:
     return dict(zip(distinct, seeds if are_seeds else range(len(distinct)), strict=True))
 
 
-def _record(run: RunRow, level: Level, seed: int, metrics: Sequence[Metric]) -> Record:
+def _record(blank: Record, run: RunRow, seed: int, metrics: Sequence[Metric]) -> Record:
     # None is a metric that was not reported, NaN one of a run that diverged.
     values = {m.name: value for m in metrics if (value := run.metrics[m.name]) is not None}
     result = ExternalResult(metrics=values, curves=run.curves, failure=run.failed or "")
     key = f"{run.row:012d}"
-    return external_record(key, level.settings[0], seed, result, main=metrics[0].name)
+    return given_record(blank, key, seed, result, main=metrics[0].name)

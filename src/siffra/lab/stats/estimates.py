@@ -7,6 +7,7 @@ Levels are paired seed by seed, and times round by round, as they were measured 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 import numpy as np
 
@@ -164,12 +165,14 @@ def lacks(claim: Claim, records: Sequence[Record]) -> bool:
     """Whether any of these runs has nothing to say of a claim: it failed, or lacks its metric."""
     if failed(records):
         return True
-    return claim.named is not None and any(r.metrics.get(claim.metric) is None for r in records)
+    if claim.named is None:
+        return False
+    return any(record.metrics.get(claim.metric) is None for record in records)
 
 
 def failed(records: Sequence[Record]) -> bool:
     """Whether any of these runs did not train: see `Record.failed`."""
-    return any(record.failed for record in records)
+    return any(map(attrgetter("failed"), records))
 
 
 def compare_accuracy(level: Sequence[Record], against: Sequence[Record], on: str) -> Comparison:
@@ -260,6 +263,8 @@ def _time_side(times: Sequence[Time]) -> Side:
 
 
 def _averaged(sides: Sequence[Side]) -> Side:
+    if len(sides) == 1:
+        return sides[0]
     return Side(
         value=math.fsum(side.value for side in sides) / len(sides),
         step=math.fsum(side.step for side in sides) / len(sides),

@@ -165,7 +165,7 @@ def runs_of(
     All that an answer says of a run comes from here, whether the run was made just now, by an
     earlier lab, or is shown again by a report: see `Plan.averages`.
     """
-    runs = (records[setting, seed] for seed in seeds if (setting, seed) in records)
+    runs = filter(None, (records.get((setting, seed)) for seed in seeds))
     return tuple(run.averaged if plan.averages else run for run in runs)
 
 

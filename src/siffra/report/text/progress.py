@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from siffra.config import ExternalModel, Setting
 from siffra.config.durations import duration
-from siffra.lab.execute.estimate import Cost
 from siffra.lab.execute.events import Event
+from siffra.lab.execute.results import Cost
 from siffra.lab.plan.plan import Level, Plan
 from siffra.report.text.failures import shortened_line
 from siffra.report.text.labels import knobs_name, level_name
