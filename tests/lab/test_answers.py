@@ -144,6 +144,23 @@ class TestAnswers:
             assert found.accuracy["test"].values == (0.95,)
             assert [run.seed for run in found.trained] == [1]
 
+    def test_an_experiment_has_all_the_seeds_that_a_level_of_its_setting_has(self):
+        setting = LEVELS[0].settings[0]
+        experiment = Experiment(id="e", name={}, note={}, setting=setting, reported={})
+        plan = replace(
+            make_plan(make_question(LEVELS[:1]), seeds=(0, 1)),
+            experiments=(experiment,),
+            looks=(2, 5),
+        )
+        records = {(setting, seed): make_record(setting, seed, accuracy=0.9) for seed in range(5)}
+
+        answers = answer(plan, records)
+
+        (level,), (found,) = answers.questions[0].levels, answers.experiments
+        assert found.records == level.records
+        assert len(found.records) == 5
+        assert answers.missing == 0
+
     def test_a_level_of_which_runs_diverge_is_not_the_best_for_those_that_did_not(self):
         plan = make_plan(make_question(LEVELS[:2]))
         (steady,), (wild,) = LEVELS[0].settings, LEVELS[1].settings

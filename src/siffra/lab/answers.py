@@ -19,6 +19,7 @@ from siffra.lab.stats.levels import (
     Records,
     RepeatedRuns,
     accuracies_of,
+    all_seeds,
     runs_of,
     sets_of,
     validation_score,
@@ -189,7 +190,7 @@ def _missing(
     levels = [level for question in questions for level in question.levels]
     return (
         sum(len(due - {record.seed for record in level.records}) for level in levels)
-        + sum(len(due) - len(experiment.records) for experiment in experiments)
+        + sum(len(due - {record.seed for record in each.records}) for each in experiments)
         + sum(
             len(level.level.settings) * len(plan.tuning_seeds) - len(level.tried)
             for level in levels
@@ -214,7 +215,8 @@ def _answer_question(question: Question, number: int, rounds: Rounds) -> Questio
 
 
 def _see_experiment(plan: Plan, experiment: Experiment, records: Records) -> ExperimentAnswer:
-    runs = runs_of(plan, experiment.setting, plan.seeds, records)
+    # A question that has the same setting may have got more seeds for it: one setting, one result.
+    runs = runs_of(plan, experiment.setting, all_seeds(plan), records)
     return ExperimentAnswer(
         experiment=experiment,
         records=runs,

@@ -1,5 +1,6 @@
 """From answers to a report: every number and every text, in one language."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ from siffra.report.model import (
 )
 from siffra.report.model.claims import Surprise, VerdictsBy, count_grades
 from siffra.report.text.course import course_text, undecided
+from siffra.report.text.data_sets import data_text
 from siffra.report.text.labels import compared_name, level_name
 from siffra.report.text.limits import limits
 from siffra.report.text.messages import Words, capital
@@ -52,7 +54,7 @@ def build(
     lab, records = answers.plan, all_records(answers)
     known = [] if lab.given else machines(records)
     made_on = [Machine(**machine.model_dump()) for machine in known]
-    figures = captions or [()] * (len(answers.questions) + 1)
+    figures = _numbered(captions or [()] * (len(answers.questions) + 1))
     questions = tuple(
         build_question(question, words, examined, its_own, lab.seeds)
         for question, its_own in zip(answers.questions, figures[:-1], strict=True)
@@ -77,6 +79,7 @@ def build(
         preset_text=_preset(words, answers, len(records)),
         epochs=lab.epochs,
         shortened=_shortened(lab, words),
+        data_text=data_text(words, lab, examined),
         seeds=lab.seeds,
         runs=len(records),
         runs_text=_rests(words, records),
@@ -148,6 +151,18 @@ def _in_words(answer: QuestionAnswer, words: Words) -> QuestionAnswer:
     ask = {words.language: compared_name(words, question)}
     asked = replace(question, ask=ask, claims=tuple(claim.claim for claim in claims))
     return replace(answer, question=asked, claims=claims)
+
+
+def _numbered(captions: Captions) -> list[tuple[Figure, ...]]:
+    """The figures in the report's order, each with its number: a question's results come first."""
+    numbers = itertools.count(1)
+    return [
+        tuple(
+            figure.model_copy(update={"number": next(numbers)})
+            for figure in sorted(figures, key=lambda figure: not figure.shows_results)
+        )
+        for figures in captions
+    ]
 
 
 def _rests(words: Words, records: Sequence[Record]) -> str:

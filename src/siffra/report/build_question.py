@@ -46,7 +46,7 @@ from siffra.report.text.labels import (
     varied_name,
 )
 from siffra.report.text.messages import Words, capital
-from siffra.report.text.narrative import answer_sentences, remarks
+from siffra.report.text.narrative import answer_sentences, no_time, remarks
 from siffra.report.text.searched import search_of
 from siffra.report.text.verdicts import (
     comparison,
@@ -90,13 +90,24 @@ def build_question(
         ),
         edge=tuple(edge.knob for edge in answer.edge),
         untrained=answer.untrained,
+        untrained_text=f"{capital(no_time(words, answer))}." if answer.untrained else "",
         first_look=answer.first_look or None,
         added=_added(answer, words),
         added_text=added_note(words, answer),
         interactions=interactions(words, answer),
         figures=tuple(figures),
+        figures_text=_shown_in(words, figures),
         unexamined_text=_unexamined(words, answer, examined, seeds),
     )
+
+
+def _shown_in(words: Words, figures: Sequence[Figure]) -> str:
+    """The figures of the answer: of the results, or of the networks where that is all."""
+    results = [figure for figure in figures if figure.shows_results] or figures
+    if not results:
+        return ""
+    first, last = results[0].number, results[-1].number
+    return words.count("head.shown_in", len(results), first=first, last=last)
 
 
 def _unexamined(

@@ -53,6 +53,34 @@ RATES = [{"learning_rate": r} for r in (0.02, 0.7)]
 NEURONS = [{"neurons": 2**i} for i in range(1, 13)]
 
 
+def rates(*values):
+    return [{"learning_rate": value} for value in values]
+
+
+@pytest.mark.parametrize(
+    ("levels", "name"),
+    [
+        (rates(0.1, 0.2, 0.3), "Learning rate"),
+        (rates(0.01, 0.1, 1.0), "Learning rate (log scale)"),
+        (rates(0.02, 0.7, 1.0, 1.5, 2.0, 4.0), "Learning rate (not to scale)"),
+        ([{"model": "dense"}, {"model": "conv"}], "Model"),
+    ],
+    ids=["linear", "logarithmic", "crowded", "no numbers"],
+)
+def test_an_axis_says_whether_numbers_stand_at_their_distances(levels, name):
+    assert name in texts(draw("levels", levels))
+
+
+@pytest.mark.parametrize("kind", ["curves", "levels"])
+def test_one_level_of_several_shows_nothing_of_their_question(kind):
+    (answer,) = make_answers([make_question("a", RATES, [kind])], seeds=2).questions
+    first, second = answer.levels
+    unseen = replace(second, records=(), tried=())
+
+    assert draw_question(kind, answer) is not None
+    assert draw_question(kind, replace(answer, levels=(first, unseen))) is None
+
+
 @pytest.mark.parametrize("levels", [RATES, NEURONS, RATES[:1]], ids=["2", "12", "1"])
 @pytest.mark.parametrize("kind", ["curves", "levels"])
 def test_any_number_of_levels_can_be_drawn(kind, levels):

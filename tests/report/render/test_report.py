@@ -21,6 +21,7 @@ from siffra.report.model import read_report
 from siffra.report.render.pages import anchor
 from siffra.report.render.report import write_report
 from siffra.report.text.messages import words_in
+from siffra.report.text.tables import MANY
 
 HOSTILE = (
     "</style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>\n"
@@ -119,6 +120,72 @@ def test_the_page_says_everything(page):
     assert "The study does not say which model" in text
     assert "siffra lab digits.toml --preset standard --epochs 3 --seeds 3" in text
     assert "numpy 2.4.6" in text
+
+
+def test_figures_are_numbered_as_they_come_and_answers_refer_to_theirs(written, page):
+    report = read_report(written[0])
+    shown = [f for q in report.questions for f in q.figures] + list(report.experiments_figures)
+    markdown = (written[0] / "report.md").read_text("utf-8")
+
+    assert [figure.number for figure in shown] == list(range(1, len(shown) + 1))
+    assert [i for i in page.ids if i.startswith("figure-")] == [f"figure-{f.number}" for f in shown]
+    assert re.findall(r"\*Figure (\d+)\. ", markdown) == [str(f.number) for f in shown]
+    for question in report.questions:
+        of_results = [f.number for f in question.figures if f.shows_results]
+        numbers = of_results or [f.number for f in question.figures]
+        assert re.findall(r"\d+", question.figures_text) == [
+            str(n) for n in dict.fromkeys([*numbers[:1], *numbers[-1:]])
+        ]
+
+
+def test_an_answer_says_how_often_each_author_was_right(tmp_path):
+    answers = study(seeds=5)
+    of_siffra = make_claim("z", "siffra says so too.", by={"en": "siffra"})
+    first = answers.questions[0].question
+    plan = replace(
+        answers.plan,
+        questions=(replace(first, claims=(*first.claims, of_siffra)), *answers.plan.questions[1:]),
+    )
+    records = {(r.setting, r.seed): r for q in answers.questions for v in q.levels for r in v.tried}
+    write_report(answer_plan(plan, records), tmp_path)
+    report = read_report(tmp_path)
+    claims = report.questions[0].claims
+    text = Page((tmp_path / "report.html").read_text("utf-8")).text
+
+    told = text[text.index("Right: ") :][:200]
+    theirs, by_siffra = told.split(" (the lab's author). ")
+    right = sum(c.code == "supported" for c in claims if not c.by)
+    wrong = sum(c.code == "refuted" for c in claims if not c.by)
+    assert theirs.startswith(f"Right: {right}, wrong: {wrong}")
+    assert by_siffra.partition(" (siffra).")[0] in ("Right: 1", "Wrong: 1", "Open: 1")
+
+
+def test_sizes_of_sets_and_shifts_and_the_length_of_training_stand_before_the_summary(tmp_path):
+    answers = study(seeds=2, epochs=3)
+    made = make_examined(answers)
+    strengths = {"moved": 10.0, "rotated": 36.0}
+    write_report(
+        answers, tmp_path, "en", replace(made, dataset=replace(made.dataset, strengths=strengths))
+    )
+
+    shortened = read_report(tmp_path).shortened
+    assert shortened is not None
+    for name, summary in (("report.html", "Summary</h2>"), ("report.md", "## Summary")):
+        head, _, _ = (tmp_path / name).read_text("utf-8").partition(summary)
+        assert "40 training, 40 validation and 40 test images" in head
+        assert "moved by up to 10 pixels" in head
+        assert "rotated by up to 36 degrees" in head
+        assert "3 epochs" in shortened.text
+        assert shortened.text in head
+        assert "<details" not in head
+
+
+def test_a_long_table_of_levels_is_folded(tmp_path):
+    for levels in (MANY, MANY + 1):
+        question = make_question("q", [{"neurons": 2 + i} for i in range(levels)])
+        write_report(make_answers([question], seeds=2), tmp_path)
+        page = (tmp_path / "report.html").read_text("utf-8")
+        assert ("in numbers</summary>" in page) == (levels > MANY)
 
 
 def test_it_opens_with_how_many_held(written, page):

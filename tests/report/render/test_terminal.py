@@ -3,7 +3,7 @@
 from itertools import takewhile
 
 import pytest
-from report.fake_answers import report_on, study
+from report.fake_answers import report_on, short_study, study
 
 from siffra.report.render.terminal import lab_text
 
@@ -23,6 +23,19 @@ def line_of(lines, say):
     (line,) = [line for line in lines if f" {say}  " in line and line.startswith("    ")]
     verdict, _, rests = line.partition(say)
     return verdict.strip(), rests.strip()
+
+
+def test_a_level_without_a_run_has_a_dash_and_the_question_says_what_it_takes():
+    text = lab_text(report_on(short_study()))
+
+    assert "– %" not in text
+    assert "│ –" in text
+    for question in report_on(short_study()).questions:
+        if question.untrained and question.claims:
+            below = text[text.index(f"({question.id}) ") :].splitlines()[1]
+            assert below.strip().startswith("There was not enough time for ") or (
+                below.strip().startswith("There was not enough time: ")
+            )
 
 
 def test_a_claim_of_several_questions_is_a_line_with_estimate_and_interval(lines):

@@ -14,7 +14,8 @@ from siffra.report.text.labels import (
     short_level_name,
     varied_heading,
 )
-from siffra.report.text.messages import words_in
+from siffra.report.text.messages import capital, words_in
+from siffra.report.text.tables import levels_table
 
 MODELS = make_question("d", [{"model": "dense"}, {"model": "conv"}], epochs=3)
 SHARED = "learning rate 0.7, batch size 140, 3 epochs, optimizer SGD"
@@ -27,6 +28,18 @@ CONV = (
 
 def told(question, language="en"):
     return held_fixed(words_in(language), question)
+
+
+def test_a_recipe_is_called_the_same_in_sentences_legends_and_tables():
+    question = make_question("r", [{"neurons": n} for n in (8, 16)])
+    level = dataclasses.replace(question.levels[0], knobs={"recipe": "digits-1s"})
+    question = dataclasses.replace(question, levels=(level, question.levels[1]))
+    answers = make_answers([question], seeds=2)
+    for language, name in (("en", "recipe digits-1s"), ("sv", "recept digits-1s")):
+        words = words_in(language)
+        table = levels_table(words, report_on(answers, language).questions[0])
+        assert levels_name(words, [level]) == short_level_name(words, level) == name
+        assert table.rows[0][0].text == capital(name)
 
 
 def test_what_all_levels_share_is_told_once():

@@ -108,7 +108,8 @@ def figure_of(
 ) -> Sketch | None:
     """One of a question's figures; None if there is nothing to draw it from."""
     name = safe_name(f"{answer.question.id}-{kind}")
-    if not any(level.trained for level in answer.levels):
+    trained = sum(bool(level.trained) for level in answer.levels)
+    if trained < min(2, len(answer.levels)):  # one level of several shows nothing of the question
         return None
     if kind == "curves" and not curves.has_any(answer):
         return None
@@ -123,7 +124,6 @@ def figure_of(
     if kind == "confusion":
         shown = confusion.shown(answer)
         names = [level_name(words, level.level) for level in shown]
-        trained = sum(bool(level.trained) for level in answer.levels)
         more = words("caption.some_levels", n=trained) if len(shown) < trained else ""
         return _confusion(name, shown, names, words, more)
     module = _OF_RECORDS[kind]

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
 
 from siffra.lab.answers import LevelAnswer, QuestionAnswer
+from siffra.lab.plan.plan import Question
 from siffra.lab.stats.summaries import Summary
 from siffra.report.figures import style
 from siffra.report.figures.networks import clauses, joined
@@ -20,7 +21,9 @@ from siffra.report.text.labels import (
     are_numbered,
     knob_axis_name,
     level_name,
+    numbers_of,
     on_a_scale,
+    one_number_each,
     places_of,
     sets_of,
     short_level_name,
@@ -229,13 +232,24 @@ def _knob_axis(axis: Axes, answer: QuestionAnswer, words: Words, places: Sequenc
     axis.xaxis.set_major_locator(FixedLocator([places[i] for i in shown]))
     axis.xaxis.set_major_formatter(FixedFormatter([labels[i] for i in shown]))
     axis.xaxis.set_minor_locator(NullLocator())
-    axis.set_xlabel(knob_axis_name(words, answer.question))
+    axis.set_xlabel(_axis_name(words, answer.question))
     if categories:
         axis.set_xlim(-0.6, len(labels) - 0.4)
         if sum(map(len, labels)) > _AXIS:
             axis.tick_params(axis="x", rotation=35)
             for label in axis.get_xticklabels():
                 label.set(ha="right", rotation_mode="anchor")
+
+
+def _axis_name(words: Words, question: Question) -> str:
+    """What is on the axis; of numbers that do not stand at their distances, also that."""
+    name = knob_axis_name(words, question)
+    if not one_number_each(question):
+        return name
+    if not on_a_scale(question):
+        return words("figure.not_to_scale", name=name)
+    is_log = spans_decades(numbers_of(question))
+    return words("figure.log_scale", name=name) if is_log else name
 
 
 def _room_for(places: Sequence[float], labels: Sequence[str]) -> list[int]:

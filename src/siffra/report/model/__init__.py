@@ -45,6 +45,13 @@ class Figure(Part):
     """Its file in `figures/`, without the ending (`.svg`, or `.png` for a large one)."""
     caption: str
     """What it shows."""
+    number: int = 0
+    """Its number, as texts refer to it; 0 in reports of before figures had one."""
+
+    @property
+    def shows_results(self) -> bool:
+        """Whether a question's figure shows its results, and not what its networks do."""
+        return self.name.endswith(("-curves", "-levels", "-heatmap"))
 
 
 class Added(Part):
@@ -120,6 +127,8 @@ class Question(Part):
     """The varied knobs of which the best value is the smallest or largest tried."""
     untrained: tuple[int, ...] = ()
     """The indices of the levels for which there was no time for a first look."""
+    untrained_text: str = ""
+    """The same in words, and what a first look at them would take."""
     first_look: Number = None
     """The seconds that a first look at them would take; null if there was time for all."""
     added: tuple[Added, ...] | None = None
@@ -129,7 +138,9 @@ class Question(Part):
     interactions: tuple[Interaction, ...] = ()
     """For two knobs in all combinations: whether the best of one depends on the other."""
     figures: tuple[Figure, ...] = ()
-    """Its figures."""
+    """Its figures, those of its results first."""
+    figures_text: str = ""
+    """Which figures the answer is shown in."""
     unexamined_text: str = ""
     """How many networks are missing from the figures that rest on them, if any are."""
 
@@ -247,6 +258,8 @@ class Report(Part):
     """The most epochs that the preset allows; null if it cuts nothing."""
     shortened: Shortened | None = None
     """What was not run as the lab file says; null if everything was."""
+    data_text: str = ""
+    """How many images each set has, and how the shifted ones are shifted."""
     seeds: tuple[int, ...]
     """The seeds; of a lab with interim looks, those of the first look."""
     runs: int

@@ -26,6 +26,7 @@ from siffra.report.text import numbers
 from siffra.report.text.messages import Words
 from siffra.report.text.progress import Telling
 from siffra.report.text.tables import added_table
+from siffra.report.text.verdicts import score
 
 _COLOURS = {
     "supported": "#00694b",
@@ -43,7 +44,7 @@ _SELDOM = 0.25
 def lab_html(report: Report) -> str:
     """Every question with its answer, its levels' runs as points, and coloured verdicts."""
     words = report.words
-    parts = [_question(question, words) for question in report.questions]
+    parts = [_question(question, report) for question in report.questions]
     if len(parts) > 1:
         opening = " ".join(filter(None, (report.summary, report.most_wrong_text)))
         parts.insert(0, f"<p><b>{escape(report.title)}</b> {escape(opening)}</p>")
@@ -108,7 +109,10 @@ class NotebookProgress:
         self._handle.update(sys.modules["IPython.display"].HTML(html))
 
 
-def _question(question: Question, words: Words) -> str:
+def _question(question: Question, report: Report) -> str:
+    words = report.words
+    is_scored = report.is_claimed and bool(question.claims)
+    scored = f" <b>{escape(score(words, question.claims))}</b>" if is_scored else ""
     headings, rows = levels_table(question, words)
     strips, title = _strips(question, words)
     if strips:
@@ -132,7 +136,7 @@ def _question(question: Question, words: Words) -> str:
         for code, verdict, text in verdicts
     )
     return (
-        f"<p><b>{escape(question.ask)}</b> {escape(question.answer)}</p>"
+        f"<p><b>{escape(question.ask)}</b>{scored} {escape(question.answer)}</p>"
         f"{_added(question, words)}{table}"
         f"{''.join(f'<p>{escape(line)}</p>' for line in notes)}"
         f'<ul style="list-style:none;padding:0">{listed}</ul>'

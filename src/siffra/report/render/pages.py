@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ from siffra.errors import SiffraError
 from siffra.lab.plan.texts import safe_name
 from siffra.report.drawing import Drawing, for_page
 from siffra.report.intervals import glance
-from siffra.report.model import Figure
 from siffra.report.text import tables
 from siffra.report.text.messages import Words, capital
+from siffra.report.text.verdicts import score
 from siffra.system.atomic_write import part_folder
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]|~#!$])")
@@ -83,14 +84,9 @@ def _environment(words: Words, **options: Any) -> Environment:
         loader=FunctionLoader(_text), undefined=StrictUndefined, trim_blocks=True, **options
     )
     environment.globals.update(words=words, tables=tables, anchor=anchor, glance=glance)
+    environment.globals["score"] = partial(score, words)
     environment.filters["capital"] = capital
-    environment.tests["shows_results"] = _shows_results
     return environment
-
-
-def _shows_results(figure: Figure) -> bool:
-    """Whether a question's figure shows its results, and not what its networks do."""
-    return figure.name.endswith(("-curves", "-levels", "-heatmap"))
 
 
 def _text(name: str) -> str:

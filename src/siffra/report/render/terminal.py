@@ -159,7 +159,8 @@ def dot_plot(question: Question, words: Words, *, brief: bool = False) -> list[s
         for name, summary in zip(names, summaries, strict=True)
     ]
     if brief:
-        numerals = [f"{summary.text}{f'{GAP}%' * in_percent}" for summary in scores]
+        unit = f"{GAP}%" if in_percent else ""
+        numerals = [s.text + (unit if s.values else "") for s in scores]
         wide = max(map(len, numerals))
         remarks = [level.remarks for level in question.levels]
         rows = zip(lines, numerals, remarks, strict=True)
@@ -205,7 +206,7 @@ def _brief(question: Question, words: Words, wide: int) -> str:
     What it found is told in a sentence where no claim says it.
     """
     lines = [
-        *([] if question.claims and not question.untrained else [question.lead]),
+        *filter(None, [question.untrained_text if question.claims else question.lead]),
         *_added_lines(words, question),
         *dot_plot(question, words, brief=True),
         *failure_lines(question),

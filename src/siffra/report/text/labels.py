@@ -89,8 +89,11 @@ def _of(words: Words, named: Level | Question) -> Words:
 
 
 def short_level_name(words: Words, level: Level) -> str:
-    """`0.02`, or with several knobs or a name the same as `level_name`: for legends and axes."""
-    if len(level.knobs) == 1 and not level.name:
+    """`0.02`, or the same as `level_name`: for legends and axes.
+
+    That is with several knobs, a name, or a recipe, which is called the same everywhere.
+    """
+    if len(level.knobs) == 1 and not level.name and "recipe" not in level.knobs:
         return value_name(_of(words, level), next(iter(level.knobs.values())))
     return level_name(words, level)
 

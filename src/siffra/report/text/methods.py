@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from siffra.config import ExternalModel, Setting
-from siffra.data.shifted import SHIFTED
 from siffra.engine.command.template import CommandTemplate
 from siffra.lab.answers import Answers
 from siffra.lab.plan.plan import Plan
@@ -18,8 +17,6 @@ from siffra.training.examination import MAP_IMAGES, Examined
 from siffra.training.run import Machine, Record
 from siffra.training.scored_sets import CURVE_IMAGES, LONG
 
-_USUAL = ["moved", "rotated"]
-
 
 def methods(
     words: Words, answers: Answers, records: Sequence[Record], examined: Examined | None
@@ -27,8 +24,6 @@ def methods(
     """What was done; parts that this lab made no use of are left out."""
     if answers.plan.is_external:
         return _in_order(words, _of_external(words, answers, records))
-    shifted = [name for name in SHIFTED if any(name in record.accuracy for record in records)]
-    of_rows = bool(examined and examined.dataset.features)
     shared = words("methods.times_shared") if _most_jobs(records) > 1 else ""
     parts = {
         "runs": _runs(words, answers, records),
@@ -42,8 +37,6 @@ def methods(
         "best": [words("methods.best")],
         "retuned": _retuned(words, answers),
         "interactions": _interactions(words, answers),
-        "sets": [words("methods.sets")] if shifted in ([], _USUAL) and not of_rows else [],
-        "shifted": _shifted(words, shifted, examined),
         "networks": _networks(words, examined),
         "caveat": [words("methods.caveat")],
     }
@@ -195,24 +188,6 @@ def _retuned(words: Words, answers: Answers) -> list[str]:
 def _interactions(words: Words, answers: Answers) -> list[str]:
     asked = any(question.interactions for question in answers.questions)
     return [words("methods.interactions")] if asked else []
-
-
-def _shifted(words: Words, shifted: Sequence[str], examined: Examined | None) -> list[str]:
-    """How each shifted set was made, where they are not the usual two."""
-    if shifted in ([], _USUAL) or not examined:
-        return []
-    strengths = examined.dataset.strengths
-    sentences = [
-        words(f"shifted.{name}", amount=_amount(words, name, strengths[name]))
-        for name in shifted
-        if name in strengths
-    ]
-    return [" ".join(sentences)] if sentences else []
-
-
-def _amount(words: Words, name: str, strength: float) -> str:
-    """A strength as its sentence has it; shares are in per cent."""
-    return words.exact(round(100 * strength if SHIFTED[name].is_share else strength, 6))
 
 
 def _networks(words: Words, examined: Examined | None) -> list[str]:

@@ -44,9 +44,9 @@ def answer_sentences(answer: QuestionAnswer, words: Words) -> list[str]:
     sentence each. Where one thing at a time is taken from a recipe, the answer is what each adds.
     """
     if not any(level.records for level in answer.levels):
-        return [f"{capital(_no_time(words, answer) or words('answer.nothing'))}."]
+        return [f"{capital(no_time(words, answer) or words('answer.nothing'))}."]
     parts = decided_sentences(words, answer) or _nothing_shown(words, answer)
-    parts = [*parts, _no_time(words, answer)]
+    parts = [*parts, no_time(words, answer)]
     if seen(answer):
         found = findings(answer)
         parts += [added_sentence(words, found)] if found.recipe else _standing(words, answer, found)
@@ -80,7 +80,7 @@ def busy_sentence(words: Words, records: Sequence[Record], *, any_timed: bool) -
     return f"{text} {words('busy.by_turns')}" if any_timed else text
 
 
-def _no_time(words: Words, answer: QuestionAnswer) -> str:
+def no_time(words: Words, answer: QuestionAnswer) -> str:
     """For which levels there was no time; "" if there was for all."""
     if not answer.untrained:
         return ""

@@ -10,6 +10,9 @@ from siffra.report.text import numbers
 from siffra.report.text.labels import LONG_NAME, sets_of
 from siffra.report.text.messages import GAP, Words, capital
 
+MANY = 8
+"""A table of more levels than this is folded on a page: its figure shows them all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:

@@ -8,11 +8,12 @@ from siffra.lab.plan.plan import Claim, Question
 from siffra.lab.stats import collapse
 from siffra.lab.stats.comparison import LARGE, Estimate
 from siffra.lab.stats.decisions import FEWEST_IF_LARGE
-from siffra.report.model.claims import DECIDED, verdict_code
+from siffra.report.model.claims import DECIDED, VerdictsBy, count_grades, verdict_code
+from siffra.report.model.claims import Claim as Shown
 from siffra.report.text import numbers
 from siffra.report.text.claimed import against_itself, against_number, claimed, is_moved
 from siffra.report.text.labels import levels_name
-from siffra.report.text.messages import Words, words_in
+from siffra.report.text.messages import Words, capital, words_in
 
 FEW_SEEDS = 20
 """A number of seeds up to this that would decide a claim is told as it is, a larger one roughly."""
@@ -123,6 +124,21 @@ def summary_sentence(answers: Answers, language: str = "en") -> str:
         _counted(words, "summary.claims_by" if by else "summary.claims_author", claims, by=by)
         for by, claims in groups.items()
     )
+
+
+def score(words: Words, claims: Sequence[Shown]) -> str:
+    """How many of a question's claims are right and how many wrong, author by author."""
+    by_author: dict[str, list[Shown]] = {}
+    for claim in claims:
+        by_author.setdefault(claim.by or "", []).append(claim)
+    sentences = []
+    for by in sorted(by_author):  # the lab's author, who has no name here, first
+        tally = VerdictsBy(by=by or None, **count_grades(by_author[by])).tally
+        counts = ", ".join(words(f"score.{code}", n=n) for code, n in tally.items())
+        sentences.append(
+            words("score.of", counts=capital(counts), who=by or words("summary.author"))
+        )
+    return " ".join(sentences)
 
 
 def is_alike(answer: ClaimAnswer) -> bool:
