@@ -10,6 +10,7 @@ import pytest
 
 from siffra.data.dataset import Dataset, Images
 from siffra.data.load import load_dataset
+from siffra.report.drawing import Drawing
 from siffra.system.load import Load, LoadMeter
 
 # How long an example takes is the machine's affair, which may be busy.
@@ -67,6 +68,20 @@ def quiet_machine() -> Iterator[None]:
     """Answers do not depend on what else this machine does while the tests run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("siffra.training.run.LoadMeter", QuietMachine)
+        yield
+
+
+@pytest.fixture(scope="module")
+def unpainted() -> Iterator[None]:
+    """A report's figures are drawn, but laid out and written as nothing: most of its time.
+
+    `report/figures` and `report/render` see what is written.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        blank = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+        patch.setattr(
+            "siffra.report.figures.style.finish", lambda _, name: Drawing(name, "svg", blank)
+        )
         yield
 
 

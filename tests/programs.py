@@ -77,7 +77,7 @@ class Programs:
     def stored(self) -> int:
         if not self.store.exists():
             return 0
-        with closing(sqlite3.connect(self.store, timeout=60)) as database:
+        with closing(sqlite3.connect(self.store, timeout=300)) as database:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
             # It is made as soon as the store is opened, but not at once.
             return "run" in tables and database.execute("SELECT count(*) FROM run").fetchone()[0]
@@ -106,7 +106,7 @@ class Programs:
             return False
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 300.0) -> None:
     """Raises AssertionError if it does not come to hold."""
     deadline = time.monotonic() + seconds
     while not holds():
@@ -121,11 +121,11 @@ def expect_nothing_lost(programs: Programs, chance: random.Random) -> None:
     time.sleep(chance.uniform(0.5, 2.5))
     kept = programs.stored
     process.send_signal(chance.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     wait_until(lambda: not programs.living())
     assert programs.stored >= kept
     stored, made = programs.stored, len(programs.made)
     last = programs.start(*asked)
-    out, _ = last.communicate(timeout=60)
+    out, _ = last.communicate(timeout=300)
     assert len(json.loads(out)["questions"][0]["claims"]) == 1
     assert (programs.stored, len(programs.made) - made) == (10, 10 - stored)

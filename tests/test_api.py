@@ -16,6 +16,8 @@ from siffra.data.load import DataSource
 from siffra.errors import ConfigError, ModelFileError, SiffraError
 from siffra.store.store import open_store
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 KNOBS_USED: api.Knobs = {"epochs": 2, "batch_size": 9, "neurons": 8}
 
 

@@ -23,6 +23,11 @@ class Ended:
 Run = Callable[..., Ended]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_reports(unpainted: None) -> None:
+    """Which figures a report has is seen here, not what they show."""
+
+
 @pytest.fixture
 def siffra(
     capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -61,14 +61,14 @@ def test_ctrl_c_ends_the_program_and_its_children_and_asked_again_the_lab_goes_o
     process = programs.start(*asked, NAP="0.3")
     wait_until(lambda: programs.stored >= 2)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     stored = programs.stored
 
     wait_until(lambda: not programs.living())
     assert process.returncode == 130
     made = len(programs.made)
     again = programs.start(*asked)
-    again.communicate(timeout=60)
+    again.communicate(timeout=300)
     assert again.returncode == 0
     assert programs.stored == 3 * 4
     assert len(programs.made) - made == 3 * 4 - stored

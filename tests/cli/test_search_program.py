@@ -192,14 +192,14 @@ def test_killed_in_the_search_or_after_it_goes_on_and_makes_nothing_twice(progra
     wait_until(lambda: programs.stored >= runs)
     time.sleep(random.Random(runs).uniform(0, 0.1))
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     wait_until(lambda: not programs.living())
 
     if number == signal.SIGINT:
         assert process.returncode == 130
         assert err.splitlines()[-1].startswith("Stopped: ")
     stored, made = programs.stored, len(programs.made)
-    out, _ = programs.start(*words).communicate(timeout=60)
+    out, _ = programs.start(*words).communicate(timeout=300)
 
     assert json.loads(out)["questions"][0]["search"]["runs"] == 8
     again = len(programs.made) - made

@@ -51,11 +51,11 @@ class Visitor:
     def _stay(self, hold: Callable) -> None:
         with hold():
             self.entered.set()
-            self._leave.wait(60)
+            self._leave.wait(300)
 
     def leave(self) -> None:
         self._leave.set()
-        self._thread.join(60)
+        self._thread.join(300)
         assert not self._thread.is_alive()
 
 
@@ -63,8 +63,8 @@ class TestHoldingBlas:
     def test_the_last_of_two_threads_to_leave_restores_what_the_first_found(self):
         engine = NativeEngine()
         first, second = Visitor(engine.hold_threads), Visitor(engine.hold_threads)
-        assert first.entered.wait(60)
-        assert second.entered.wait(60)
+        assert first.entered.wait(300)
+        assert second.entered.wait(300)
 
         first.leave()
         assert blas_threads() == {1}
@@ -74,12 +74,12 @@ class TestHoldingBlas:
     def test_whoever_asks_for_another_number_waits(self):
         one, two = Visitor(lambda: hold_blas(1)), Visitor(lambda: hold_blas(2))
         first, other = (
-            (one, two) if one.entered.wait(60) and not two.entered.is_set() else (two, one)
+            (one, two) if one.entered.wait(300) and not two.entered.is_set() else (two, one)
         )
         assert not other.entered.wait(0.1)
 
         first.leave()
-        assert other.entered.wait(60)
+        assert other.entered.wait(300)
         assert blas_threads() == ({2} if other is two else {1})
         other.leave()
         assert blas_threads() == {BEFORE}
@@ -99,7 +99,7 @@ class TestHoldingBlas:
     def test_a_forked_process_has_nobody_else_in_it(self):
         account = BlasThreads()
         visitor = Visitor(lambda: account.held(1))
-        assert visitor.entered.wait(60)
+        assert visitor.entered.wait(300)
 
         account.forget_others()  # as in a child of the main thread
 

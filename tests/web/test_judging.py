@@ -301,13 +301,13 @@ class TestHostileTables:
         body = json.dumps({"table": base64.b64encode(RUNS.encode()).decode()}).encode()
         head = [f"{name}: {value}" for name, value in ui.head().items()]
         lines = ["POST /api/judge HTTP/1.1", *head, f"Content-Length: {len(body)}", "", ""]
-        with socket.create_connection(("127.0.0.1", ui.port), timeout=60) as line:
+        with socket.create_connection(("127.0.0.1", ui.port), timeout=300) as line:
             line.sendall("\r\n".join(lines).encode() + body)
             assert ui.ask("/api/jobs").status == 200
             line.setblocking(False)
             with pytest.raises(BlockingIOError):  # it was answered before the table was
                 line.recv(1)
-            line.settimeout(60)
+            line.settimeout(300)
             assert line.recv(12) == b"HTTP/1.1 200"
 
 

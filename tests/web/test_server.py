@@ -48,11 +48,11 @@ def lines_of(application: Any, began: threading.Event | None, caplog: Any) -> li
         with socket.create_connection(listening.getsockname()) as line:
             line.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
             if began:
-                assert began.wait(30)
+                assert began.wait(300)
             else:
                 line.recv(1)
             server.should_exit = True
-            thread.join(30)
+            thread.join(300)
     return [record.getMessage() for record in caplog.records]
 
 

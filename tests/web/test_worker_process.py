@@ -25,7 +25,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
 
 
 async def failed(jobs: JobQueue) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(300):
         while jobs.error(TASK) is None:
             await asyncio.sleep(0.02)
 
@@ -81,12 +81,12 @@ def test_epochs_of_runs_made_at_once_are_kept_apart(tmp_path, monkeypatch):
         jobs.add(TASK)
         assert jobs.running
         running = jobs.running
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(300):
             while running.progress.claims == 0:
                 await asyncio.sleep(0.02)
         assert running.runs == {one: [scores[0], scores[2]], other: [scores[1]]}
         jobs.pause(True)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(300):
             while one in running.runs:
                 await asyncio.sleep(0.02)
         assert running.runs == {other: [scores[1]]}
@@ -135,7 +135,7 @@ def test_a_worker_that_does_not_stop_is_ended(tmp_path, monkeypatch):
         jobs.add(TASK)
         await asyncio.sleep(0.2)
         jobs.cancel(TASK)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(300):
             while jobs.running:
                 await asyncio.sleep(0.02)
         assert jobs.state(TASK, complete=False) == "stopped"

@@ -17,16 +17,16 @@ from siffra.engine.command.process import run_command
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 
-PATIENCE = 20.0
+PATIENCE = 300.0
 GRACE = 0.2
 STUBBORN = "trap '' TERM HUP INT; while :; do sleep 0.05; done"
 FAMILY = f"""
 ({STUBBORN}) &
-sh -c '(sleep 60 & sleep 60) & sleep 60' > /dev/null 2>&1 &
-setsid sleep 60 &
+sh -c '(sleep 900 & sleep 900) & sleep 900' > /dev/null 2>&1 &
+setsid sleep 900 &
 setsid sh -c "{STUBBORN}" &
 echo ready
-sleep 60
+sleep 900
 """
 """A child, grandchildren, some with sessions of their own; some that SIGTERM does not end."""
 
@@ -122,14 +122,16 @@ def test_ctrl_c_ends_all_processes(census):
 
 
 def test_what_a_command_leaves_running_in_its_group_ends_with_it(census):
-    finished = run("sleep 60 > /dev/null 2>&1 & exit 5", census)
+    finished = run("sleep 900 > /dev/null 2>&1 & exit 5", census)
 
     assert finished.exit_status == 5
     assert census.living() == []
 
 
-def test_a_daemon_that_a_command_leaves_is_spared(census):
-    run("setsid sleep 60 > /dev/null 2>&1 & sleep 60 > /dev/null & sleep 0.1", census)
+def test_a_daemon_that_a_command_leaves_is_spared(census, tmp_path):
+    there = tmp_path / "there"
+    daemon = f"setsid sh -c 'touch {there}; exec sleep 900' > /dev/null 2>&1 &"
+    run(f"{daemon} sleep 900 > /dev/null & until test -e {there}; do sleep 0.01; done", census)
 
     assert len(census.living()) == 1
 
@@ -144,7 +146,7 @@ def test_a_command_does_not_outlast_its_keeper_by_more_than_its_time(census, beg
                 os.kill(int(child), signal.SIGKILL)
         begun.begin()
 
-    finished = run("echo ready; sleep 60", census, timeout=0.2, on_line=kill_keeper)
+    finished = run("echo ready; sleep 900", census, timeout=0.2, on_line=kill_keeper)
 
     assert finished.timed_out
     assert finished.exit_status == -9

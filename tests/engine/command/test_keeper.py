@@ -30,7 +30,7 @@ def leader(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen]:
     waiting = threading.Thread(target=process.wait)
     waiting.start()
     yield process
-    waiting.join(5)
+    waiting.join(300)
     process.stdout.close()
     assert not waiting.is_alive()
 
@@ -40,7 +40,7 @@ def test_a_group_ends_by_sigterm(leader):
     keeper.end_processes(leader.pid, b"", grace=60)
 
     assert not keeper.has_processes(leader.pid)
-    assert leader.wait(5) == -signal.SIGTERM
+    assert leader.wait(300) == -signal.SIGTERM
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_stubborn_group_is_killed_after_its_grace(leader):
 
     assert time.monotonic() - began >= 0.2
     assert not keeper.has_processes(leader.pid)
-    assert leader.wait(5) == -signal.SIGKILL
+    assert leader.wait(300) == -signal.SIGKILL
 
 
 def test_without_a_group_nothing_is_ended():

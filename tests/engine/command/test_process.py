@@ -14,7 +14,7 @@ import pytest
 from siffra.engine.command.process import Finished, run_command
 from siffra.errors import ConfigError
 
-AT_ONCE = 20.0
+AT_ONCE = 300.0
 """Seconds in which what does not wait for a minute is over, on a machine that is busy."""
 
 
@@ -76,11 +76,11 @@ def test_lines_come_while_it_runs(tmp_path):
         "import os, time; print('first')\n"
         f"while not os.path.exists({str(seen)!r}): time.sleep(0.01)",
         on_line=lambda *_: seen.touch(),
-        timeout=60,
+        timeout=300,
     )
 
     assert finished.exit_status == 0
-    assert finished.seconds < 60
+    assert finished.seconds < 300
 
 
 def test_its_time_is_measured():
@@ -147,7 +147,7 @@ class TestOutput:
         assert finished.tail == ("y",) * 20
 
     def test_a_command_may_close_its_output_and_go_on(self):
-        finished = run("exec >&- 2>&-; sleep 0.3; exit 4", timeout=60)
+        finished = run("exec >&- 2>&-; sleep 0.3; exit 4", timeout=300)
 
         assert finished.exit_status == 4
         assert finished.seconds >= 0.3
@@ -160,7 +160,7 @@ class TestOutput:
         with Took() as took:
             finished = python(
                 "import subprocess\n"
-                "print(subprocess.Popen(['sleep', '60'], start_new_session=True).pid)"
+                "print(subprocess.Popen(['sleep', '900'], start_new_session=True).pid)"
             )
 
         os.kill(int(finished.tail[0]), signal.SIGKILL)
@@ -170,7 +170,7 @@ class TestOutput:
 class TestTimeout:
     def test_it_ends_the_command(self, begun):
         with Took() as took:
-            finished = run("echo begun; sleep 60", timeout=0.5, on_line=begun.begin)
+            finished = run("echo begun; sleep 900", timeout=0.5, on_line=begun.begin)
 
         assert finished.timed_out
         assert finished.exit_status == -15
@@ -178,7 +178,7 @@ class TestTimeout:
         assert 0.5 <= took.seconds < AT_ONCE
 
     def test_the_command_may_tidy_up_and_say_so(self, begun):
-        script = "trap 'echo tidied; exit 7' TERM; echo begun; sleep 60 & wait"
+        script = "trap 'echo tidied; exit 7' TERM; echo begun; sleep 900 & wait"
         finished = run(script, timeout=0.1, on_line=begun.begin)
 
         assert finished.timed_out
@@ -198,7 +198,7 @@ class TestTimeout:
             os.kill(int(line), signal.SIGSTOP)
             begun.begin()
 
-        finished = run("echo $$; sleep 60", timeout=0.1, grace=0.1, on_line=stop)
+        finished = run("echo $$; sleep 900", timeout=0.1, grace=0.1, on_line=stop)
 
         assert finished.timed_out
         assert finished.exit_status == -9
@@ -219,7 +219,7 @@ def test_a_timeout_in_one_thread_leaves_the_other_alone():
     other: list[Finished] = []
     thread = threading.Thread(target=lambda: other.append(run("sleep 0.5; echo ok")))
     thread.start()
-    assert run("sleep 60", timeout=0.1).timed_out
+    assert run("sleep 900", timeout=0.1).timed_out
     thread.join()
 
     assert other[0].tail == ("ok",)

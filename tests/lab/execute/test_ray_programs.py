@@ -197,7 +197,7 @@ class TestCommand:
             try:
                 wait_until(lambda: len(begun()) == 2 and len(living(mark)) == 6)
                 process.send_signal(number)
-                _, told = process.communicate(timeout=60)
+                _, told = process.communicate(timeout=300)
             finally:
                 process.kill()
         if number != signal.SIGKILL:

@@ -214,8 +214,8 @@ class TestSeveralProcesses:
         lab = (TESTS / "small_lab.py", path, engine.log)
 
         with program(*lab) as first, program(*lab) as second:
-            assert first.wait(timeout=60) == 0
-            assert second.wait(timeout=60) == 0
+            assert first.wait(timeout=300) == 0
+            assert second.wait(timeout=300) == 0
 
         assert sorted(engine.trained()) == sorted(line_of(run) for run in small_plan().runs)
         with open_store(path) as store:

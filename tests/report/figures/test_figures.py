@@ -333,7 +333,7 @@ def test_two_threads_that_draw_leave_matplotlib_s_style_as_it_was():
             time.sleep(0.2)
 
     def come_later():
-        inside.wait(60)
+        inside.wait(300)
         with house_style():
             others.append(dict(mpl.rcParams) != before)
             time.sleep(0.4)  # on its own, it would end last, and restore what the first had set
@@ -342,7 +342,7 @@ def test_two_threads_that_draw_leave_matplotlib_s_style_as_it_was():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
 
     assert others == [True]
     assert dict(mpl.rcParams) == before

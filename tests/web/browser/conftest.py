@@ -35,7 +35,7 @@ from siffra.data.load import load_dataset
 
 INSTALL = "apt-get install -y --no-install-recommends chromium"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE = 30_000  # ms; a busy machine compiles for as long when it does so for the first time
+PATIENCE = 120_000  # ms; a busy machine compiles for as long when it does so for the first time
 COMPLAINTS = ("error", "warning")
 
 # Chromium drops what is typed before a page's first frame is on the screen.
@@ -119,7 +119,7 @@ class Bench:
         if self._process is None:
             return
         self._process.send_signal(how)
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=300)
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._process = None
@@ -247,7 +247,7 @@ def tiny(bench) -> str:
 def idle(bench) -> Iterator[None]:
     """Afterwards nothing waits or is being trained, whatever a test has left there."""
     yield
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while left := bench.call("GET", "/api/jobs")["queue"]:
         assert time.monotonic() < deadline, left
         for item in left:
