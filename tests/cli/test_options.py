@@ -65,6 +65,7 @@ def test_several_knobs_and_either_spelling():
 def test_a_per_layer_knob_takes_one_value_or_one_for_each_layer():
     assert parse_values(KNOBS["neurons"], "32") == 32
     assert parse_values(KNOBS["neurons"], "32,64") == [32, 64]
+    assert parse_values(KNOBS["neurons"], ["32", "64,16"]) == [32, 64, 16]
 
 
 @pytest.mark.parametrize(

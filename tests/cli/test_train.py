@@ -12,7 +12,7 @@ SETS = ["train", "val", "test", "moved", "rotated"]
 
 
 def test_json_is_exactly_the_agreed_object(siffra, small):
-    ended = siffra("train", *small, "--neurons", "8,4", "--seed", 3, "--json")
+    ended = siffra("train", *small, "--neurons", 8, "--neurons", 4, "--seed", 3, "--json")
 
     told = json.loads(ended.out)
     assert list(told) == [

@@ -265,13 +265,17 @@ def expect_none(given: Mapping[str, object], whose: str) -> None:
 
 
 def expect_metrics(metrics: Sequence[Metric]) -> None:
-    """Check that a metric is given.
+    """Check that a metric is given, and none twice.
 
     Raises:
-        ConfigError: None is.
+        ConfigError: None is, or one is given twice.
     """
     if not metrics:
         raise ConfigError("metric: found none; say what is measured, as val_loss:lower.")
+    names = [metric.name for metric in metrics]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise ConfigError(f"metric {name}: given twice.")
 
 
 def metrics_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import pickle
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,12 +27,14 @@ from siffra.errors import ConfigError
 from siffra.lab.execute.base import Executor
 from siffra.lab.execute.cost import MeanCosts
 from siffra.lab.execute.functions import (
+    GUARD,
     FunctionExecutor,
     FunctionKeys,
     FunctionPool,
     FunctionRuns,
     Train,
     TrainFunction,
+    imported_script,
 )
 from siffra.lab.execute.work import Work
 from siffra.lab.plan.ad_hoc import plan_external
@@ -120,10 +123,35 @@ def plain_value(value: Any) -> Any:
 
 
 def _expect_to_move(function: TrainFunction) -> None:
+    """Check that other processes can have the function: each first imports the script anew.
+
+    Raises:
+        ConfigError: They cannot.
+    """
     try:
-        pickle.dumps(function)
+        pickled = pickle.dumps(function)
     except Exception as error:  # whatever the user's objects do when they are pickled
         raise ConfigError(
             f"jobs: {function.name} cannot be handed to other processes; leave out jobs, or put "
             "the function in a module."
         ) from error
+    script = imported_script()
+    if script is None and b"__main__" in pickled:
+        raise ConfigError(
+            f"jobs: {function.name} is of a notebook or a prompt, from which other processes "
+            "cannot import it; leave out jobs, or put the function in a module and import it."
+        )
+    if script and not _is_guarded(script):
+        raise ConfigError(
+            f"jobs: each process imports {script.name}, and would make the same call; {GUARD}."
+        )
+
+
+def _is_guarded(script: Path) -> bool:
+    """Whether a script does some things only where it is not imported, as far as can be seen."""
+    try:
+        statements = ast.parse(script.read_bytes()).body
+    except (OSError, SyntaxError, ValueError):  # no source, such as an archive
+        return True
+    tests = (ast.unparse(each.test) for each in statements if isinstance(each, ast.If))
+    return any("__name__" in test for test in tests)

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -31,7 +32,11 @@ def with_knobs(command: Command) -> Command:
 
 def _given(with_: list[str] | None, **values: object) -> dict[str, Any]:
     """The knobs that were given, those of a model of the user's among them."""
-    knobs = {name: value for name, value in values.items() if value is not None}
+    knobs = {
+        name: parse_values(KNOBS[name], value) if KNOBS[name].per_layer else value
+        for name, value in values.items()
+        if value is not None
+    }
     if "model" in knobs:
         knobs["model"] = as_model(knobs["model"])
     own_knobs = knobs_of_own(knobs)
@@ -86,9 +91,9 @@ def _option(knob: Knob) -> Any:
         metavar=_metavar(knob),
         rich_help_panel=KNOB,
         autocompletion=complete_knob(knob.name),
-        parser=lambda text: parse_values(knob, text) if knob.per_layer else parse_value(knob, text),
+        parser=str if knob.per_layer else partial(parse_value, knob),
     )
-    return Annotated[Any, option]
+    return Annotated[list[str] | None if knob.per_layer else Any, option]
 
 
 def _flag(name: str) -> str:
@@ -166,9 +171,9 @@ def parse_any(text: str) -> int | float | str | bool | None:
     return text
 
 
-def parse_values(knob: Knob, text: str) -> Any:
+def parse_values(knob: Knob, said: str | Sequence[str]) -> Any:
     """A per-layer knob: one value, or a list with one for each layer."""
-    values = [parse_value(knob, part) for part in parse_list(knob.name, text)]
+    values = [parse_value(knob, part) for part in parse_list(knob.name, said)]
     return values if len(values) > 1 else values[0]
 
 

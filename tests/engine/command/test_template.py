@@ -1,5 +1,6 @@
 """Commands with places for knobs: what is put where, and what is refused."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -43,7 +44,8 @@ def test_a_text_is_split_as_a_shell_splits_it(words):
     template = CommandTemplate((*escaped, "{seed}"))
 
     assert template.words({}, 1, "") == [*words, "1"]
-    if not {"|", "||", "&", "&&", ";", "<", ">", ">>"} & set(words):
+    is_of_shells = re.compile(r"[|&;<]|\|\||&&|[12&]?>.*|~(/.*)?").fullmatch
+    if not any(map(is_of_shells, words)):
         assert CommandTemplate.parse(shlex.join([*escaped, "{seed}"])) == template
 
 
@@ -156,6 +158,15 @@ def test_a_command_is_shown_as_one_would_write_it():
             "found `2>&1`, but no shell runs the command; put it in a script, or write "
             "`sh -c '…'`.",
         ),
+        (
+            "train {seed} 2>/dev/null",
+            "found `2>/dev/null`, but no shell runs the command; put it in a script, or write "
+            "`sh -c '…'`.",
+        ),
+        (
+            "train --to ~/models {seed}",
+            f"found `~/models`, but no shell runs the command; write `{Path.home()}/models`.",
+        ),
         (["train", "\0{seed}"], r"found '\x00{seed}'; no word can have a null character."),
     ],
 )
@@ -165,6 +176,7 @@ def test_what_is_no_command_is_one_clear_line(command, expected):
 
 def test_a_list_may_have_words_that_a_shell_would_understand():
     assert CommandTemplate.parse(["grep", "|", "{seed}"]).raw == ("grep", "|", "{seed}")
+    assert CommandTemplate.parse("need >=3 {seed} a~b").raw == ("need", ">=3", "{seed}", "a~b")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 """A function that trains is varied: called once a run, its failures are results."""
 
 import math
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -161,6 +164,52 @@ def test_processes_give_what_one_gives():
     assert alone == shared
 
 
+SCRIPT = """
+import siffra
+def train(lr, seed):
+    return {"loss": lr + seed}
+"""
+CALL = "print(siffra.vary({'lr': [1, 2]}, train=train, metric='loss:lower', jobs=2, seeds=2).claims)"
+
+
+@pytest.mark.parametrize(
+    ("source", "words", "said"),
+    [
+        (SCRIPT + f'if __name__ == "__main__":\n    {CALL}', ["mine.py"], "(Claim("),
+        (SCRIPT + f'if __name__ == "__main__":\n    {CALL}', ["-m", "mine"], "(Claim("),
+        (
+            SCRIPT + CALL,
+            ["mine.py"],
+            "jobs: each process imports mine.py, and would make the same call; put the call of "
+            'siffra under `if __name__ == "__main__":`, or leave out jobs.',
+        ),
+        (SCRIPT + CALL, ["-"], "jobs: train is of a notebook or a prompt, from which other"),
+        (SCRIPT + CALL, ["-c", "exec(open('mine.py').read())"], "jobs: train is of a notebook or"),
+    ],
+)
+def test_processes_import_a_script_that_is_guarded(tmp_path, source, words, said):
+    (tmp_path / "mine.py").write_text(source)
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        input=source,
+        capture_output=True,
+        text=True,
+    )
+
+    assert said in (done.stdout + done.stderr).rstrip().splitlines()[-1]
+
+
+def test_a_process_that_ends_is_said_to_be_one(tmp_path):
+    with pytest.raises(SiffraError, match=r"called vanish ended.*`if __name__ == \"__main__\":`"):
+        siffra.vary({"lr": [0.1, 0.3]}, train=vanish, metric=LOSS, jobs=2)
+
+
+def vanish(lr: float, seed: int) -> dict[str, float]:
+    os._exit(3)
+
+
 ONES = np.ones((2, 2))
 
 
@@ -176,6 +225,7 @@ ONES = np.ones((2, 2))
         ({"train": lambda lr, seed: {"loss": 1}, "jobs": 2}, "cannot be handed to other processes"),
         ({"train": trained, "threads": 2}, "threads: it means nothing to a program"),
         ({"train": trained, "metric": ()}, "metric: found none"),
+        ({"train": trained, "metric": [LOSS, "loss:higher"]}, r"metric loss: given twice\.$"),
         ({"train": trained, "metric": "loss"}, "say which values are better, as loss:lower"),
         ({"train": trained, "command": "python x.py"}, "give either a function, or the command"),
         ({"metric": LOSS}, "metric: it is for a train function or a command"),

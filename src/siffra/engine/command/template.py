@@ -4,6 +4,7 @@
 that one word stays one word whatever value is put in.
 """
 
+import os
 import re
 import shlex
 import shutil
@@ -21,7 +22,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./{}-]+")
 """A word that is shown without quotes."""
 _RESERVED = ("seed", "out")
-_OF_SHELLS = frozenset(["|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1", "&>"])
+_OF_SHELLS = re.compile(r"\|\|?|&&?|;|<|[12&]?>>?(?!=).*")
+_HOME = re.compile(r"~(/.*)?")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 
@@ -68,10 +70,15 @@ class CommandTemplate:
                 "by nothing."
             ) from None
         for word in words:
-            if word in _OF_SHELLS:
+            if _OF_SHELLS.fullmatch(word):
                 raise ConfigError(
                     f"command: found `{word}`, but no shell runs the command; put it in a script, "
                     "or write `sh -c '…'`."
+                )
+            if _HOME.fullmatch(word):
+                raise ConfigError(
+                    f"command: found `{word}`, but no shell runs the command; write "
+                    f"`{os.path.expanduser(word)}`."
                 )
         return cls(tuple(words))
 

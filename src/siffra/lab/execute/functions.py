@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import multiprocessing
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +11,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing.spawn import get_preparation_data
+from pathlib import Path
 from typing import Any
 
 from siffra.engine.command.metrics import ExternalResult, OnEpoch, Position, no_metric
@@ -25,6 +28,8 @@ from siffra.training.run import Record, this_machine
 
 FUNCTION = "function"
 """The engine of a function's records."""
+GUARD = "put the call of siffra under `if __name__ == \"__main__\":`, or leave out jobs"
+"""What a script needs of which other processes import the function: else each makes the call."""
 _LAST_LINES = 20
 
 Train = Callable[..., Any]
@@ -161,6 +166,16 @@ class TrainFunction:
         )
 
 
+def imported_script() -> Path | None:
+    """What processes import that are started to call functions; None if that is no file."""
+    data = get_preparation_data("")
+    name = data.get("init_main_from_name", "")
+    if name == "__main__" or name.endswith(".__main__"):  # of a package: left out by Python
+        return None
+    path = sys.modules["__main__"].__file__ if name else data.get("init_main_from_path")
+    return Path(path) if path and Path(path).is_file() else None
+
+
 class FunctionKeys(Keys):
     """The keys of a function's runs: its name, its source, knobs and seed."""
 
@@ -255,8 +270,8 @@ class FunctionPool(Executor):
                 result = future.result()
             except BrokenProcessPool as error:
                 raise ExecutorError(
-                    "jobs: a process that called the function ended, or could not import it; "
-                    "finished runs are stored. Run it again with jobs=1 to see why."
+                    f"jobs: a process that called {self._runs.function.name} ended, or could not "
+                    f"import it. In a script, {GUARD}: with jobs=1 it is seen what else is wrong."
                 ) from error
             on_event(Event("finished", run, record=self._runs.record(run, result, self._count)))
 
