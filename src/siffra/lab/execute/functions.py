@@ -28,7 +28,7 @@ from siffra.training.run import Record, this_machine
 
 FUNCTION = "function"
 """The engine of a function's records."""
-GUARD = "put the call of siffra under `if __name__ == \"__main__\":`, or leave out jobs"
+GUARD = 'put the call of siffra under `if __name__ == "__main__":`, or leave out jobs'
 """What a script needs of which other processes import the function: else each makes the call."""
 _LAST_LINES = 20
 
