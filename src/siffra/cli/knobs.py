@@ -30,7 +30,7 @@ def with_knobs(command: Command) -> Command:
     )
 
 
-def _given(with_: list[str] | None, **values: object) -> dict[str, Any]:
+def _given(with_: list[str] | None, **values: Any) -> dict[str, Any]:
     """The knobs that were given, those of a model of the user's among them."""
     knobs = {
         name: parse_values(KNOBS[name], value) if KNOBS[name].per_layer else value
