@@ -151,7 +151,9 @@ def test_two_knobs_make_a_heat_map_of_every_metric():
     shown = [float(text.get_text()) for text in axes[0].texts]
     # Row by row, from 8 units upwards; the mean of the seeds adds 0.0025.
     assert shown == pytest.approx([0.9825, 0.7825, 1.0625, 0.8625, 1.2225, 1.0225], abs=6e-4)
-    assert sketch.caption.startswith("Means over 6 seeds. loss ranges from 0.78")
+    assert sketch.caption.startswith(
+        "Every combination of lr and width that was run: means over 6 seeds. loss ranges from 0.78"
+    )
 
 
 def test_experiments_have_a_column_for_each_metric(answered):

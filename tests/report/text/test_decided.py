@@ -90,6 +90,11 @@ def said(*claims: ClaimAnswer, words=EN) -> list[str]:
             "1 percentage point",
         ),
         (
+            claimed(metric="drop", on="moved", against=0.0, basis="median", direction="worse"),
+            "in the median run, the accuracy drop from the test set to the moved set "
+            "with 8 neurons is 1.3 percentage points, above zero",
+        ),
+        (
             claimed(against=0.95, basis="median"),
             "in the median run, accuracy on the test set with 8 neurons is 96.3 %, above 95 %",
         ),

@@ -16,7 +16,13 @@ from siffra.report.figures import style
 from siffra.report.figures.levels import ranges_of_metrics
 from siffra.report.figures.networks import joined
 from siffra.report.text import numbers
-from siffra.report.text.labels import knob_name, level_name, sets_of, value_name
+from siffra.report.text.labels import (
+    knob_name,
+    level_name,
+    sets_of,
+    value_name,
+    varied_name,
+)
 from siffra.report.text.messages import Words, capital
 
 _BEST = style.OKABE_ITO[1]
@@ -87,7 +93,9 @@ def caption(answer: QuestionAnswer, words: Words) -> str:
     Of other metrics, the lowest and the highest mean.
     """
     levels = [level for level in answer.levels if level.trained]
-    how = numbers.over_seeds(words, "caption.heatmap", [len(level.trained) for level in levels])
+    by = varied_name(words, answer.question)
+    runs = [len(level.trained) for level in levels]
+    how = numbers.over_seeds(words, "caption.heatmap", runs, by=by)
     if answer.question.metrics:
         return joined(how, ranges_of_metrics(answer, words))
     best = answer.levels[answer.best]

@@ -123,7 +123,7 @@ def _phrase(words: Words, question: Question, answer: ClaimAnswer) -> str:
 def _that(words: Words, question: Question, claim: Claim) -> str:
     """What a level is compared with, behind `more than`: `95 %`, `0.4 times that with dense`."""
     if not isinstance(claim.against, tuple):
-        return against_name(words, claim, question)
+        return against_name(words, claim, question) if claim.against else words("decided.zero")
     against = _other_side(words, question, claim.against)
     if claim.times != 1:
         return words("decided.that_times", times=words.exact(claim.times), against=against)
