@@ -1,11 +1,9 @@
 """CSV, TSV and Parquet of finished runs, however programs write them."""
 
-import gzip
-
 import pytest
 from results.made_tables import WARMUP, codes
 
-from siffra.errors import DataError, ResultsError
+from siffra.errors import DataError
 from siffra.report.render.files import runs_parquet
 from siffra.results import read_results
 
@@ -284,14 +282,6 @@ def test_damaged_parquet_is_refused_in_a_line(tmp_path, start):
 
 def test_nothing_is_said_of_a_plain_table(written):
     assert codes(read_results(written(WARMUP)).notes) == []
-
-
-def test_what_is_compressed_is_said_to_be(tmp_path):
-    path = tmp_path / "runs.csv.gz"
-    path.write_bytes(gzip.compress(WARMUP.encode()))
-
-    with pytest.raises(ResultsError, match=r"runs\.csv\.gz: compressed by gzip; unpack it first"):
-        read_results(path)
 
 
 @pytest.mark.parametrize("column", ["impute", "top_k", "pool"])

@@ -147,7 +147,11 @@ def as_arrow(rows):
     return read_parquet(BytesIO(runs_parquet(rows))).read_all()
 
 
-@pytest.mark.parametrize("make", [pd.DataFrame, as_arrow, list, iter])
+def as_lists(rows):
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, as_arrow, as_lists, list, iter])
 def test_frames_and_records_are_tables(make):
     found = runs_of(find_roles(read_frame(make(grid()))))
 
@@ -170,7 +174,9 @@ def test_what_pandas_calls_nothing_is_none():
     assert table.columns["at"][:2] == ("2026-01-01 00:00:00", None)
 
 
-@pytest.mark.parametrize("frame", [3, "runs.csv", {"lr": [1]}, None])
+@pytest.mark.parametrize(
+    "frame", [3, "runs.csv", {"lr": 1}, {"lr": [1, 2], "seed": [1]}, {"lr": {"a": 1}}, {}, None]
+)
 def test_anything_else_is_no_table(frame):
     with pytest.raises(
         ResultsError, match=r"it must be a data frame, a list of dicts, or the path"
@@ -248,6 +254,41 @@ def test_what_pandas_keeps_in_the_index_is_read():
     assert (found.levels, found.roles.seed) == (((0.1,), (0.3,)), "seed")
 
 
+def test_frames_that_pandas_joined_have_their_keys_as_levels():
+    runs = pd.DataFrame(grid([0.1])).drop(columns="lr")
+    frame = pd.concat({"slow": runs, "fast": runs + 0.001})
+
+    found = runs_of(find_roles(read_frame(frame)))
+
+    assert (found.roles.by, found.levels) == (("level_0",), (("slow",), ("fast",)))
+
+
+def test_columns_of_several_levels_are_called_by_all_of_them():
+    frame = pd.DataFrame(grid()).drop(columns="loss")
+    frame.columns = pd.MultiIndex.from_tuples([("config", "lr"), ("seed", ""), ("test", "acc")])
+
+    found = runs_of(find_roles(read_frame(frame)))
+
+    assert (found.roles.by, found.roles.seed, found.roles.main.name) == (
+        ("lr",),
+        "seed",
+        "test.acc",
+    )
+
+
+def test_columns_that_pivot_makes_of_seeds_are_runs():
+    runs = pd.DataFrame(grid())
+    one, several = (
+        runs.pivot_table(index="lr", columns="seed", values=values)
+        for values in ("test_acc", ["test_acc", "loss"])
+    )
+
+    said = RoleOptions(metrics=("value:higher",))
+    assert len(runs_of(find_roles(read_frame(one.reset_index()), said)).rows) == len(runs)
+    found = runs_of(find_roles(read_frame(several)))
+    assert [run.metrics["test_acc"] for run in found.rows] == list(runs["test_acc"])
+
+
 def test_huge_whole_numbers_are_names():
     table = read_frame([{**row, "hash": 10**400 + n} for n, row in enumerate(grid())])
 
@@ -262,14 +303,6 @@ def test_two_columns_that_would_have_one_name_are_refused():
 def test_numbers_of_thousands_of_digits_are_refused(written):
     with pytest.raises(ResultsError, match=r"one of its numbers has thousands of digits"):
         read_results(written(f'[{{"a": {"9" * 5000}}}]', "runs.json"))
-
-
-def test_workbooks_are_refused_with_what_to_do(tmp_path):
-    path = tmp_path / "runs.xlsx"
-    path.write_bytes(b"PK\x03\x04" + bytes(99))
-
-    with pytest.raises(ResultsError, match=r"a workbook or another archive; save its sheet as CSV"):
-        read_results(path)
 
 
 def test_a_key_that_is_there_twice_is_refused(written):

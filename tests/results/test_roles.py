@@ -343,3 +343,25 @@ def test_a_metric_with_runs_that_failed_stays_one():
 
     assert roles_of(rows).by == ("lr",)
     assert "test_acc" in {metric.name for metric in roles_of(rows).metrics}
+
+
+def test_a_variant_stands_for_the_knobs_that_change_with_it():
+    size = {0.1: 16, 0.3: 64}
+    rows = grid(
+        variant=lambda lr, _: "small" if lr == 0.1 else "large", width=lambda lr, _: size[lr]
+    )
+
+    roles = find_roles(read_frame(rows))
+
+    assert roles.by == ("variant",)
+    assert "not used" not in " ".join(note.text for note in roles.notes)
+    assert roles.notes[1].text == (
+        "levels are called by `variant`, with which `lr`, `width` change: their effects cannot be "
+        "told apart"
+    )
+
+
+def test_a_variant_of_several_settings_stands_beside_them():
+    rows = [*grid(variant="small"), *grid(variant="large")]
+
+    assert find_roles(read_frame(rows)).by == ("lr", "variant")

@@ -1,5 +1,6 @@
 """Tables with several rows a run become one row a run, with curves."""
 
+import pandas as pd
 import pytest
 from results.made_tables import as_csv, codes, grid
 
@@ -169,3 +170,61 @@ def test_knobs_and_lone_columns_with_numbers_are_no_runs():
     rows = [{"stride_s1": n, "stride_s2": n, "acc_run1": n / 7, "lr": n} for n in range(4)]
 
     assert list(read_frame(rows).columns) == list(rows[0])
+
+
+@pytest.mark.parametrize("column", ["variable", "metric", "key"])
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_rows_by_metric_become_columns(column, epochs):
+    rows = by_epoch(grid(), epochs) if epochs > 1 else grid()
+    wide = pd.DataFrame(rows)
+    knobs = [name for name in wide.columns if name not in ("test_acc", "loss")]
+    table = read_frame(wide.melt(id_vars=knobs, var_name=column))
+
+    assert codes(table.notes)[0] == "rows_by_metric"
+    long, plain = (runs_of(find_roles(of)) for of in (table, read_frame(wide)))
+    assert [run.metrics for run in long.rows] == [run.metrics for run in plain.rows]
+    assert [run.curves for run in long.rows] == [run.curves for run in plain.rows]
+
+
+def test_a_run_that_lacks_a_metric_has_none_of_it():
+    rows = pd.DataFrame(grid()).melt(id_vars=["lr", "seed"]).iloc[1:]
+
+    table = read_frame(rows)
+
+    assert sorted(table.columns["test_acc"], key=bool)[0] is None
+    assert len(table) == len(grid())
+
+
+@pytest.mark.parametrize(
+    "summed",
+    [
+        lambda runs: runs.groupby("lr")["loss"].describe(),
+        lambda runs: runs.groupby("lr").describe(),
+        lambda runs: runs.groupby("lr")["loss"].agg(["mean", "std"]).reset_index(),
+        lambda runs: runs.groupby("lr").agg({"loss": ["mean", "count"]}),
+    ],
+)
+def test_summaries_of_runs_are_refused_with_what_is_needed(summed):
+    with pytest.raises(ResultsError, match=r"its rows sum up runs.*one row a run\.$"):
+        runs_of(find_roles(read_frame(summed(pd.DataFrame(grid())))))
+
+
+def test_means_that_each_run_has_are_metrics():
+    rows = [
+        {"lr": row["lr"], "seed": row["seed"], "mean_return": row["loss"], "std_return": 0.1}
+        for row in grid()
+    ]
+
+    assert find_roles(read_frame(rows)).main.name == "mean_return"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "seed,sgd,adam\n0,0.5,0.61\n1,0.52,0.63\n2,0.51,0.62\n",
+        "lr,0,1,2\n0.1,0.51,0.52,0.53\n0.3,0.6,0.61,0.62\n",
+    ],
+)
+def test_columns_that_are_levels_or_seeds_are_refused_with_what_is_needed(judged, text):
+    with pytest.raises(ResultsError, match=r"seem to be levels, or seeds; one row a run is needed"):
+        judged(text)

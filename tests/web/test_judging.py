@@ -197,7 +197,16 @@ class TestBadTables:
         assert answer.json["rows"] == 36
 
     @pytest.mark.parametrize(
-        "start", [b"\x1f\x8b", b"SQLite format 3\0", b"PK\x03\x04", b"\x89PNG\r\n", b"%PDF-1.7"]
+        "start",
+        [
+            b"\x1f\x8b",
+            b"BZh9",
+            b"\xfd7zXZ\0",
+            b"SQLite format 3\0",
+            b"PK\x03\x04",
+            b"\x89PNG\r\n",
+            b"%PDF-1.7",
+        ],
     )
     @pytest.mark.parametrize(("lang", "said"), [("en", "not a table"), ("sv", "ingen tabell")])
     def test_what_is_no_table_is_not_even_opened(self, ui, start, lang, said):

@@ -46,8 +46,7 @@ _TABLE: Options = {
 def _asked(**given: Any) -> dict[str, Any]:
     """What was said of the table, as `siffra.judge` takes it."""
     lists = {
-        name: parse_list(name.replace("_", "-"), said) if any(said := given.pop(name) or ()) else ()
-        for name in ("by", "pair_by")
+        name: parse_list(name.replace("_", "-"), given.pop(name)) for name in ("by", "pair_by")
     }
     baselines = given.pop("baseline") or ()
     files = [text for text in baselines if text.endswith(".json") or Path(text).is_dir()]

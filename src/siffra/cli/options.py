@@ -310,15 +310,19 @@ def help_text(command: Callable[..., None]) -> str:
     return "\n\n".join(p if p.startswith("[dim]") else " ".join(p.split()) for p in paragraphs)
 
 
-def parse_list(name: str, said: str | Sequence[str], example: str = "a,b") -> tuple[str, ...]:
+def parse_list(
+    name: str, said: str | Sequence[str] | None, example: str = "a,b"
+) -> tuple[str, ...]:
     """`a,b,[1,2]` as what is between its commas; those in brackets part nothing.
 
-    An option that is given several times is as one with all its texts.
+    An option that may be repeated is as one with all its texts; without any, there is nothing.
 
     Raises:
         ConfigError: There is nothing between two of them, or after the last.
     """
-    text = said if isinstance(said, str) else ",".join(said)
+    if not isinstance(said, str) and not any(said or ()):
+        return ()
+    text = said if isinstance(said, str) else ",".join(said or ())
     entries = tuple(map(str.strip, re.split(r",(?![^\[]*\])", text)))
     if not all(entries):
         stop = "" if example.endswith(".") else "."

@@ -65,7 +65,7 @@ class Program:
     @property
     def gpu_names(self) -> tuple[str, ...]:
         """The GPUs, one by one."""
-        return parse_list("gpus", said, "0,1") if any(said := self.gpus or ()) else ()
+        return parse_list("gpus", self.gpus, "0,1")
 
     def command_options(self, running: "RunOptions") -> "CommandOptions":
         """The program, to be run as the other options say."""

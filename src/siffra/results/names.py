@@ -154,6 +154,24 @@ def names_levels(name: str) -> bool:
     return plain(name) in _RUN["levels"]
 
 
+def names_variants(name: str) -> bool:
+    """Whether it may stand for all that a level consists of."""
+    return plain(name) in _RUN["variants"]
+
+
+def names_metrics(name: str) -> bool:
+    """Whether it may say of which metric the value in its row is."""
+    return plain(name) in _RUN["metrics"]
+
+
+def statistics(columns: Iterable[str]) -> list[str]:
+    """The columns called as statistics of several runs are, if a mean and a spread are there."""
+    last = {name: words(name)[-1:] for name in columns}
+    means = [name for name, word in last.items() if {*word} & {"mean", "avg", "average"}]
+    spreads = [name for name, word in last.items() if {*word} & {*_METRIC["spread"], "count"}]
+    return [*means, *spreads] if means and spreads else []
+
+
 def names_runs(name: str) -> bool:
     """Whether it should number or name the runs, or say where they are kept."""
     return plain(name) in _RUN["identity"] or names_rows(name)

@@ -3,11 +3,15 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from siffra.data.notes import short
+from siffra.results import names
 from siffra.results.assemble import Raw, assemble
+from siffra.results.compressed import is_compressed, unpacked
 from siffra.results.delimited import read_delimited, read_parquet_file
 from siffra.results.mlflow import is_mlruns, read_mlflow_database, read_mlruns
 from siffra.results.shapes import one_row_a_run
@@ -19,8 +23,6 @@ _JSON = (".json", ".jsonl", ".ndjson")
 _JSON_START = re.compile(rb'(\xef\xbb\xbf)?\s*(\[\s*\{|\{\s*")')
 _PARQUET = b"PAR1"
 _EVENT_FILES = "*tfevents*"
-_GZIP = b"\x1f\x8b"
-_ZIP = b"PK\x03\x04"
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _SQLITE_FILE = b"SQLite format 3\0"
 _SQLITE = "sqlite:///"
@@ -29,9 +31,10 @@ _SQLITE = "sqlite:///"
 def read_results(where: str | Path) -> RunTable:
     """The table of finished runs in a file, a folder or an MLflow store.
 
-    CSV, TSV, Parquet and JSON (an array of objects, or one a line), as W&B, MLflow and siffra
-    itself export them; a database of MLflow's (`sqlite:///mlflow.db`, or the file alone), its
-    folder `mlruns`, or a folder of TensorBoard's event files. What it is, is seen by its content.
+    CSV, TSV, Parquet and JSON (an array of objects, or one a line), compressed or not, as W&B,
+    MLflow and siffra itself export them; a database of MLflow's (`sqlite:///mlflow.db`, or the file
+    alone), its folder `mlruns`, or a folder of TensorBoard's event files. What it is, is seen by
+    its content.
 
     Raises:
         DataError: There is no such thing, it is damaged or too large, or holds no runs.
@@ -45,8 +48,8 @@ def read_results(where: str | Path) -> RunTable:
 def read_frame(frame: Any) -> RunTable:
     """The table of finished runs in a data frame, or in an iterable of mappings, one a run.
 
-    A frame is anything with `columns` that gives one by `frame[name]`, as pandas' and Polars' do;
-    a table of Arrow's will do as well.
+    A frame is anything with a length and `columns` that gives one by its place or name, as pandas'
+    and Polars' do; a table of Arrow's, or a mapping of columns by name, will do as well.
 
     Raises:
         ResultsError: It is neither, or has no rows.
@@ -55,25 +58,57 @@ def read_frame(frame: Any) -> RunTable:
     if hasattr(frame, "column_names") and hasattr(frame, "column"):  # a table of Arrow's
         columns = {str(n): frame.column(n).to_pylist() for n in frame.column_names}
         return one_row_a_run(assemble(Raw.without_empty_rows(columns, source)))
-    if hasattr(frame, "columns") and hasattr(frame, "__getitem__"):
-        names = list(frame.columns)
-        if len(set(map(str, names))) < len(names):
+    if hasattr(frame, "columns") and hasattr(frame, "__getitem__") and hasattr(frame, "__len__"):
+        called = _column_names(frame.columns)
+        if len(set(called)) < len(called):
             raise refused("same_names", source=source)
-        refuse_size(source, len(frame), len(names))
-        columns = {str(name): list(frame[name]) for name in names} | _index_columns(frame, names)
+        refuse_size(source, len(frame), len(called))
+        cells = (list(frame[name]) for name in frame.columns)
+        columns = dict(zip(called, cells, strict=True)) | _index_columns(frame, called)
         return one_row_a_run(assemble(Raw.without_empty_rows(columns, source)))
+    if isinstance(frame, Mapping) and len({len(of) for of in frame.values() if _is_list(of)}) == 1:
+        columns = {str(n): list(of) for n, of in frame.items() if _is_list(of)}
+        if len(columns) == len(frame):
+            return one_row_a_run(assemble(Raw.without_empty_rows(columns, source)))
     if isinstance(frame, Mapping | str | bytes) or not isinstance(frame, Iterable):
         raise refused("no_frame", source=source, found=type(frame).__name__)
     return one_row_a_run(assemble(_from_records(list(frame), source)))
 
 
-def _index_columns(frame: Any, names: Sequence[Any]) -> dict[str, list[Any]]:
-    """What pandas keeps in a frame's index, where it has a name."""
-    levels = getattr(getattr(frame, "index", None), "names", ())
+def _is_list(column: object) -> bool:
+    return hasattr(column, "__len__") and not isinstance(column, str | bytes | Mapping)
+
+
+def _column_names(columns: Any) -> list[str]:
+    """What columns are called; pandas' may have a name for each of several levels.
+
+    A level that is called as a seed is, as `pivot` leaves it, says what the numbers in it are.
+    """
+    levels = list(getattr(columns, "names", [None]))
+    called = []
+    for name in columns:
+        parts = name if isinstance(name, tuple) else (name,)
+        texts = [
+            f"{level}_{part}" if level in names.SEEDS and str(part).isdecimal() else str(part)
+            for level, part in zip_longest(levels, parts)
+        ]
+        called.append(".".join(filter(None, texts)))
+    return called
+
+
+def _index_columns(frame: Any, called: Sequence[str]) -> dict[str, list[Any]]:
+    """What pandas keeps in a frame's index, where it has a name, or several levels.
+
+    The last of those, if it has none, just numbers rows, as where frames are put together by key.
+    """
+    levels = list(getattr(getattr(frame, "index", None), "names", ()))
+    if len(levels) > 1:
+        unnamed = [f"level_{n}" for n in range(len(levels) - 1)] + ["index"]
+        levels = [name if name is not None else unnamed[n] for n, name in enumerate(levels)]
     return {
-        str(name): list(frame.index.get_level_values(name))
-        for name in levels
-        if name is not None and name not in names
+        str(name): list(frame.index.get_level_values(n))
+        for n, name in enumerate(levels)
+        if name is not None and str(name) not in called
     }
 
 
@@ -89,6 +124,9 @@ def _raw(where: str) -> Raw:
         start = file.read(64)
     if start.startswith(_SQLITE_FILE) or where.startswith(_SQLITE):
         return read_mlflow_database(path)
+    if is_compressed(start):
+        with unpacked(path) as inner:
+            return replace(_raw(str(inner)), source=where)
     _expect_a_table(path, start)
     if start.startswith(_PARQUET) or path.suffix.lower() == ".parquet":
         return read_parquet_file(path)
@@ -99,10 +137,6 @@ def _raw(where: str) -> Raw:
 
 def _expect_a_table(path: Path, start: bytes) -> None:
     """Refuse files that are given by mistake, known by their name or their `start`."""
-    if start.startswith(_ZIP):
-        raise refused("workbook", source=path)
-    if start.startswith(_GZIP):
-        raise refused("gzip", source=path)
     if path.suffix.lower() in _PROGRAMS:
         raise refused("program", source=path)
     if start.lstrip(_BLANK).startswith(b"<"):

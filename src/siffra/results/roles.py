@@ -123,6 +123,8 @@ def find_roles(table: RunTable, options: RoleOptions | None = None) -> Roles:
     if (alike := _of_one_kind(table, metrics[0].name)) is not table:
         return find_roles(alike, replace(options, where=()))
     by = options.by or _levels_by(table, kinds)
+    beside = () if options.by else _beside_variant(table, by)
+    by = tuple(name for name in by if name not in beside)
     roles = Roles(
         table=table,
         by=by,
@@ -132,9 +134,12 @@ def find_roles(table: RunTable, options: RoleOptions | None = None) -> Roles:
         constants={n: table.columns[n][0] for n, kind in kinds.items() if kind == "constant"},
         context={n: names.context(n) or "other" for n, k in kinds.items() if k == "context"},
         status=tuple(n for n, kind in kinds.items() if kind == "status"),
-        others=_others(kinds, {*by, *(metric.name for metric in metrics)}),
+        others=_others(kinds, {*by, *beside, *(metric.name for metric in metrics)}),
     )
-    return replace(roles, notes=tuple(_notes(roles, is_said=bool(said))))
+    notes = _notes(roles, is_said=bool(said))
+    if beside:
+        notes.insert(1, note("names_levels", column=named(by), columns=named(beside)))
+    return replace(roles, notes=tuple(notes))
 
 
 def _of_one_kind(table: RunTable, metric: str) -> RunTable:
@@ -235,6 +240,17 @@ def _levels_by(table: RunTable, kinds: Mapping[str, Kind]) -> tuple[str, ...]:
     raise refused("nothing_varies", source=table.source, columns=named(table.columns, 10))
 
 
+def _beside_variant(table: RunTable, by: Sequence[str]) -> tuple[str, ...]:
+    """The other knobs, if one says which `variant` a level is, and so what all of them are."""
+    for name in by if len(by) > 1 else ():
+        cells = table.columns[name]
+        if names.names_variants(name) and all(isinstance(cell, str) for cell in cells):
+            every = set(zip(*(table.columns[knob] for knob in by), strict=True))
+            if len(every) == len(set(cells)):
+                return tuple(knob for knob in by if knob != name)
+    return ()
+
+
 def _said_metric(text: str, table: RunTable) -> SaidMetric:
     """What is said of a column, as `val_loss:lower`."""
     if text in table.columns:
@@ -276,6 +292,7 @@ def _metrics(table: RunTable, kinds: Mapping[str, Kind]) -> tuple[Metric, ...]:
         plain = [name for name in metrics if looks_numeric(distinct(table.columns[name]))]
         return _directed(table, map(SaidMetric, plain or metrics))
     measured = [name for name, kind in kinds.items() if kind in ("measured", "unclear")]
+    _refuse_shapes(table, kinds, measured)
     if len(measured) == 1:
         return _directed(table, [SaidMetric(measured[0])])
     empty = [n for n, kind in kinds.items() if kind == "empty" and names.direction(n)]
@@ -283,6 +300,17 @@ def _metrics(table: RunTable, kinds: Mapping[str, Kind]) -> tuple[Metric, ...]:
         raise refused("no_values", source=table.source, columns=named(empty))
     which = remedy("which_of", columns=named(measured)) if measured else remedy("which")
     raise refused("no_metric", source=table.source, remedy=which)
+
+
+def _refuse_shapes(table: RunTable, kinds: Mapping[str, Kind], measured: Sequence[str]) -> None:
+    """Check that it is no table of statistics, and none with a column for each level or seed."""
+    of_levels = ("knob", "label", "unclear", "derived")
+    levels = [table.columns[name] for name, kind in kinds.items() if kind in of_levels]
+    is_unrepeated = len(set(zip(*levels, strict=True))) == len(table) if levels else False
+    if is_unrepeated and (columns := names.statistics(table.columns)):
+        raise refused("sums_up", source=table.source, columns=named(columns))
+    if len(measured) > 1 and (not levels or all(map(str.isdecimal, measured))):
+        raise refused("wide", source=table.source, columns=named(measured))
 
 
 def _pairs_note(roles: Roles) -> Note:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from math import fsum
 
 from siffra.data.notes import Note, named, short
+from siffra.results import names
 from siffra.results.cells import is_finite, is_number
 from siffra.results.doubles import without_doubles
 from siffra.results.kinds import distinct
@@ -152,6 +153,8 @@ def _refuse_too_little(roles: Roles, levels: Sequence[LevelKey], rows: Sequence[
     if len(levels) == 1:
         raise refused("one_level", values=", ".join(short(shown(v)) for v in levels[0]), **about)
     if len(levels) == len(rows):
+        if columns := names.statistics(roles.table.columns):
+            raise refused("sums_up", source=roles.table.source, columns=named(columns))
         raise refused("no_repeats", **about)
     if not any(run.has(roles.main.name) for run in rows):
         raise refused("no_values", columns=named([roles.main.name]), **about)

@@ -36,7 +36,7 @@ def one_row_a_run(table: RunTable) -> RunTable:
     """
     if {"truth", "predicted", "images"} <= table.columns.keys():
         raise refused("confusions", source=table.source)
-    return _by_epoch(_by_set(_with_accuracies(_by_seed_columns(table))))
+    return _by_epoch(_by_set(_with_accuracies(_by_metric(_by_seed_columns(table)))))
 
 
 def _by_seed_columns(table: RunTable) -> RunTable:
@@ -87,6 +87,39 @@ def _measured_with(column: str) -> tuple[str, int]:
 
 def _is_numeric(cells: Sequence[Cell]) -> bool:
     return all(cell is None or is_number(cell) for cell in cells)
+
+
+def _by_metric(table: RunTable) -> RunTable:
+    """Rows of one metric each, as pandas' `melt` makes them, become one with a column for each."""
+    for column, cells in table.columns.items():
+        called = [str(cell) for cell in distinct(cells)]
+        if not names.names_metrics(column) or not any(map(names.direction, called)):
+            continue
+        others = [name for name in table.columns if name != column]
+        values = [name for name in others if kind_of(table, name, None) == "measured"]
+        if len(values) != 1:
+            continue
+        groups = _groups(table, {column, *values}, with_steps=True)
+        metrics = [[cells[row] for row in rows] for rows in groups]
+        if any(len(set(of)) < len(of) for of in metrics):
+            continue
+        return _with_metrics(table, groups, column, values[0])
+    return table
+
+
+def _with_metrics(table: RunTable, groups: Groups, column: str, value: str) -> RunTable:
+    cells, measured = table.columns[column], table.columns[value]
+    columns = {
+        name: tuple(of[rows[0]] for rows in groups)
+        for name, of in table.columns.items()
+        if name not in (column, value)
+    }
+    by_metric = [{str(cells[row]): measured[row] for row in rows} for rows in groups]
+    for metric in map(str, distinct(cells)):
+        columns[metric] = tuple(of.get(metric) for of in by_metric)
+    counts = {"rows": f"{len(table):,}", "runs": f"{len(groups):,}"}
+    remark = note("rows_by_metric", column=named([column]), values=named([value]), **counts)
+    return _replaced(table, groups, columns, notes=(*table.notes, remark))
 
 
 def _with_accuracies(table: RunTable) -> RunTable:
@@ -147,16 +180,16 @@ def _named_groups(table: RunTable, column: str) -> Groups | None:
     return None
 
 
-def _groups(table: RunTable, apart_from: set[str]) -> Groups:
+def _groups(table: RunTable, apart_from: set[str], *, with_steps: bool = False) -> Groups:
     """The rows that have all other cells in common, in the order in which each run comes first.
 
-    But for what numbers rows, or says when they were written.
+    But for what numbers rows, or says when they were written; and for steps, unless `with_steps`.
     """
     shared = [
         cells
         for name, cells in table.columns.items()
         if name not in apart_from
-        and not names.is_step(name)
+        and (with_steps or not names.is_step(name))
         and names.context(name) != "time"
         and len(distinct(cells)) < len(table)
     ]

@@ -56,7 +56,10 @@ _LONGEST_WHY = 1000
 _ANSWER = ".answer"  # no file of the user's is called so
 _STATM = Path("/proc/self/statm")
 _NOT_PLAIN = re.compile(r"[^\w.+()-]")
-_NO_TABLE = (b"SQLite format 3\0", b"PK\x03\x04", b"\x1f\x8b", b"\x89PNG", b"\xff\xd8\xff", b"%PDF")
+_NO_TABLE = (
+    b"SQLite format 3\0", b"\x89PNG", b"\xff\xd8\xff", b"%PDF",
+    b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ",  # unpacked they may have any size
+)  # fmt: skip
 """How files begin that are not even opened: neither text nor Parquet."""
 
 _Column = Annotated[str, StringConstraints(max_length=10_000)]
