@@ -370,7 +370,7 @@ def test_swedish_says_it_too(answers):
     swedish = plain(answer_sentence(question("a", answers), "sv"))
 
     assert swedish.startswith("Visat: 90 % på testmängden tar ")
-    assert "visat över alla andra utom inlärningshastighet 0,7 (96,4" in swedish
+    assert "visat högre än alla andra utom inlärningshastighet 0,7 (96,4" in swedish
     assert verdict_name(words_in("sv"), claim("a2", answers)[0]) == "stöds"
 
 
