@@ -210,6 +210,25 @@ def test_the_examples_on_programs_run(tmp_path, monkeypatch, capsys):
     assert "Better: val_loss, lr 0.3 against lr 0.03" in capsys.readouterr().out
 
 
+def test_the_examples_on_functions_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "functions.md").read_text("utf-8")
+    names = {"__name__": "__main__"}
+    printed: list[str] = []
+    for kind, source, _ in steps(page):
+        assert kind == "python"
+        exec(compile(source, "functions.md", "exec"), names)
+        printed.append(capsys.readouterr().out)
+    answer, verdict, best = printed
+
+    said = ("Shown: ", "Better: ", "Held fixed: ")  # and not how long runs took
+    shown = [line for line in steps(page)[0][2].splitlines() if line.startswith(said)]
+    assert shown == [line for line in answer.splitlines() if line.startswith(said)] != []
+    assert verdict.startswith("supported -0.21")
+    assert best.startswith("Found: lr 0.")
+    assert (tmp_path / "report" / "report.html").exists()
+
+
 def test_the_example_on_searching_runs(capsys):
     page = (DOCS / "search.md").read_text("utf-8")
     (source,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)

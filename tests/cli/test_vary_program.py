@@ -142,9 +142,12 @@ class TestRuns:
     def test_an_edited_script_is_run_anew(self, siffra, programs):
         siffra(*programs.question(), "--seeds", 2)
         programs.write("train.py", (programs.folder / "train.py").read_text() + "# better\n")
-        siffra(*programs.question(), "--seeds", 2)
+        ended = siffra(*programs.question(), "--seeds", 2)
+        again = siffra(*programs.question(), "--seeds", 2)
 
         assert len(programs.made) == 8
+        assert "4 stored runs are not used: they were made with other content" in ended.err
+        assert "not used" not in again.err
 
     def test_so_is_one_of_which_a_watched_file_is_edited(self, siffra, programs):
         programs.write("layers.py", "depth = 1")
@@ -295,6 +298,7 @@ class TestFailures:
         [
             ("print('epoch 1 loss=0.5'); print('done')", r'a pattern as --read "loss=([-+.\w]+)"'),
             ("print('loss: 1e-05, lr: 2')", r'a pattern as --read "loss: ([-+.\w]+)"'),
+            ("print({'loss': 0.5})", r'a pattern as --read "loss.: ([-+.\w]+)"'),
             ("print('loss=0.5 best_loss=0.4')", "a pattern (--read)"),
             ("print('loss=unknown')", "a pattern (--read)"),
         ],

@@ -92,10 +92,19 @@ class Job:
 
     def note(self, language: str = "en") -> str:
         """What is to be known of its runs before they are made; empty if nothing is."""
+        words = words_in(language)
         if self.dataset is None:
-            return ""
+            return words.count("cost.others", others) if (others := self._of_other_files) else ""
         settings = [planned.setting for planned in self.plan.runs]
-        return one_step_note(words_in(language), settings, self.dataset)
+        return one_step_note(words, settings, self.dataset)
+
+    @property
+    def _of_other_files(self) -> int:
+        """How many runs that are to be made are stored as of a program with other files."""
+        keys = {self.work.keys.of(run): run for run in self.plan.runs}
+        missing = [keys[key] for key in keys.keys() - self.store.stored(keys)]
+        known = self.store.versions((run.setting.model, run.seed) for run in missing)
+        return len(known - keys.keys())
 
     def parts(self) -> list[Part]:
         """The plan part by part, in the lab file's order; parts may share runs.

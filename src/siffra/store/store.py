@@ -147,6 +147,17 @@ class Store:
         with explained(self._path):
             return self._runs.intact(keys)
 
+    def versions(self, runs: Iterable[tuple[Model, int]]) -> set[str]:
+        """The keys of all stored runs of these models and seeds, whatever else sets them apart."""
+        wanted = [[model.model_dump_json(), seed] for model, seed in runs]
+        with explained(self._path):
+            rows = self._db.execute(
+                "SELECT key FROM run WHERE (network, seed) IN (SELECT json_extract(value, '$[0]'), "
+                "json_extract(value, '$[1]') FROM json_each(?))",
+                (json.dumps(wanted),),
+            )
+            return {key for (key,) in rows}
+
     def examined(self, keys: Iterable[str]) -> set[str]:
         """Those of the keys whose runs are stored with an examination that is not damaged."""
         with explained(self._path):

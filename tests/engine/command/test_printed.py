@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siffra.engine.command.printed import Printed, read_number, read_object
+from siffra.engine.command.printed import Objects, Printed, read_number, read_object
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,19 @@ def test_what_is_no_object_is_not_taken_for_one(text):
 
 def test_only_numbers_are_numbers():
     assert read_object('{"a": "1", "b": true, "c": null}') == {"a": "1", "b": True, "c": None}
+
+
+def read_lines(text: str) -> list[dict[str, object]]:
+    objects = Objects()
+    return [found for line in text.splitlines() if (found := objects.read(line)) is not None]
+
+
+@given(st.lists(st.dictionaries(st.text(), st.integers() | st.text())))
+def test_objects_are_read_from_one_line_or_several(values):
+    in_lines = [json.dumps(each, indent=2) for each in values]
+    assert read_lines("\n".join(in_lines)) == [read_object(json.dumps(each)) for each in values]
+
+
+def test_what_opens_and_is_never_closed_hides_nothing():
+    assert read_lines('{\n{"a": 1}\n{\nfurther\n}\n{"a": 1}') == 2 * [read_object('{"a": 1}')]
+    assert read_lines("{\n" + ("x" * 10**6 + "\n") * 3 + '  {"a": 1}') == [read_object('{"a": 1}')]

@@ -8,7 +8,7 @@ from typing import Self
 
 from siffra.engine.command.output import Stream
 from siffra.engine.command.patterns import POSITIONS, Patterns
-from siffra.engine.command.printed import Printed, Twice, read_number, read_object
+from siffra.engine.command.printed import Objects, Printed, Twice, read_number, read_object
 from siffra.errors import ConfigError
 
 Curve = tuple[tuple[float, float], ...]
@@ -29,8 +29,8 @@ class MetricSource:
     """Which metrics a command reports, and where they are read.
 
     Those that `patterns` name are found by these, in stdout and stderr. Any other is read from
-    `metrics.json` in the run's folder, or from the last line of stdout that is a JSON object with
-    it. Other numbers in such an object are read along.
+    `metrics.json` in the run's folder, or from the last JSON object on stdout that has it. Other
+    numbers in such an object are read along.
     """
 
     metrics: tuple[str, ...]
@@ -87,6 +87,7 @@ class MetricReader:
         self._by_patterns = source.patterns.metrics
         self._in_objects = frozenset(source.metrics) - self._by_patterns
         self._on_epoch = on_epoch or (lambda position, values: None)
+        self._objects = Objects()
         self._last: dict[str, Printed] = {}
         self._misfits: dict[str, str] = {}
         self._curves: dict[str, dict[float, float]] = {}
@@ -99,8 +100,8 @@ class MetricReader:
         """One line that the command printed."""
         if self._patterns.compiled:
             self._read_text(line)
-        if stream == "stdout" and self._in_objects and line.lstrip().startswith("{"):
-            self._read_object(read_object(line) or {})
+        if stream == "stdout" and self._in_objects:
+            self._read_object(self._objects.read(line) or {})
 
     def read_file(self, path: Path) -> None:
         """The file that the command may have written; its values replace those of lines."""

@@ -6,6 +6,8 @@ import re
 from typing import NamedTuple
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]{1,6}))?\.?")
+_LONGEST = 2**20
+"""Characters of an object that is printed in several lines."""
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 
 
@@ -66,3 +68,26 @@ def read_object(text: str) -> dict[str, object] | None:
     except (ValueError, RecursionError):
         return None
     return decoded if isinstance(decoded, dict) else None
+
+
+class Objects:
+    """Finds JSON objects among lines: each in one of them, or in several, from `{` to `}`."""
+
+    def __init__(self) -> None:
+        self._begun: list[str] = []
+        self._length = 0
+
+    def read(self, line: str) -> dict[str, object] | None:
+        """The object that ends with this line, if one does."""
+        if line.rstrip() == "{":
+            self._begun, self._length = ["{"], 0
+            return None
+        if not self._begun or line.startswith("{"):
+            self._begun = []
+            return read_object(line) if line.lstrip().startswith("{") else None
+        self._length += len(line)
+        self._begun.append(line)
+        if line.rstrip() != "}" and self._length <= _LONGEST:
+            return None
+        text, self._begun = "\n".join(self._begun), []
+        return read_object(text)

@@ -88,19 +88,20 @@ def _right(record: Record) -> str:
     name = missing[1][1:-1]
     pattern = _pattern(name, "\n".join(record.output))
     return (
-        f"; {missing[1]} is looked for on stdout, in whole lines of JSON as "
+        f"; {missing[1]} is looked for on stdout, as JSON in lines of its own, "
         f'{{"{name}": 0.21}}; read any other text by a pattern '
         + (f'as --read "{pattern}"' if pattern else "(--read)")
     )
 
 
 def _pattern(name: str, output: str) -> str:
-    """What would read the metric where it was printed as `val_acc=0.93` or `val_acc: 0.93`.
+    """What would read the metric where it was printed as `val_acc=0.93` or `'val_acc': 0.93`.
 
     "" if it was not, or the pattern would read another metric too, as `best_val_acc=0.95`.
     """
-    found = re.findall(rf"([\w/.-]?){re.escape(name)}( ?[:=] ?)([-+.\w]*)", output)
+    found = re.findall(rf"([\w/.-]?){re.escape(name)}(['\"]? ?[:=] ?)([-+.\w]*)", output)
     marks = {mark for _, mark, _ in found}
     if len(marks) != 1 or not all(not before and read_number(n) for before, _, n in found):
         return ""
-    return rf"{re.escape(name)}{marks.pop()}([-+.\w]+)"
+    mark = re.sub("['\"]", ".", marks.pop())  # it is shown in quotes
+    return rf"{re.escape(name)}{mark}([-+.\w]+)"
