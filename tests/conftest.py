@@ -1,6 +1,7 @@
 """What tests of several modules share."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,10 +22,15 @@ MEMORY = "/dev/shm"
 
 
 def pytest_configure() -> None:
-    """What tests write is kept in memory where there is room: no power cut is to spare it.
+    """Have what tests start hear signals, and what they write in memory where there is room.
 
-    A store waits for the disk at every run, which is most of the time of many a test.
+    A shell that runs the tests in the background has told them, and all that they start, to ignore
+    some. A store waits for the disk at every run, which is most of the time of many a test.
     """
+    for name, usual in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+        number = getattr(signal, name, None)  # not every system has the second
+        if number and signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, usual)
     with suppress(AttributeError, OSError):  # not every system has it
         folder = os.statvfs(MEMORY)
         if folder.f_bavail * folder.f_frsize > 2**31 and not folder.f_flag & os.ST_NOEXEC:

@@ -397,8 +397,6 @@ def test_ctrl_c_says_how_to_go_on_and_loses_nothing(siffra, lab, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"SIFFRA_STORE": str(store)},
-        # Where the tests run in the background, a shell has told them to ignore it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         deadline = time.monotonic() + 300
         while stored(siffra, store) < 1:
