@@ -39,6 +39,7 @@ pytest.importorskip("ray", reason="Ray is an extra that is not installed")
 
 # Ray leaves files and processes open behind it.
 pytestmark = [
+    pytest.mark.usefixtures("unpainted"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
