@@ -22,8 +22,6 @@ from siffra.lab.plan.planning import plan_lab
 from siffra.lab.plan.presets import LabOptions
 from siffra.lab.plan.program_tables import MetricTable, RunningTable
 
-pytestmark = pytest.mark.usefixtures("unpainted")
-
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
