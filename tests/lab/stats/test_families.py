@@ -131,7 +131,9 @@ def test_where_nothing_differs_five_percent_of_labs_err_wherever_they_stop(claim
             outside, inside = stats.t.sf([means / errors, (margin - means) / errors], n - 1)
             looks.append([*map(Known, 2 * outside, inside)])
         stops = rng.integers(1, 8, claims)
-        family = {claim: tests[: stops[claim]] for claim, tests in enumerate(zip(*looks, strict=True))}
+        family = {
+            claim: tests[: stops[claim]] for claim, tests in enumerate(zip(*looks, strict=True))
+        }
         found = decide(family, dict.fromkeys(family, SCHEDULE)).values()
         wrong += any(d.grade == "shown" and d.kind == "outside" for d in found)
     assert wrong / labs <= 0.04 + 3 * math.sqrt(0.04 * 0.96 / labs)
