@@ -237,6 +237,8 @@ def _levels_by(table: RunTable, kinds: Mapping[str, Kind]) -> tuple[str, ...]:
             return (min(candidates, key=lambda name: len(distinct(table.columns[name]))),)
         if candidates:
             raise refused("no_knob", source=table.source, columns=named(candidates))
+    if len(table) == 1:
+        raise refused("one_run", source=table.source)
     raise refused("nothing_varies", source=table.source, columns=named(table.columns, 10))
 
 
