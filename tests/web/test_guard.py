@@ -12,15 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 from raw_http import Answer, Ui, exchange, go_in, start
+from starlette.responses import Response
 
-from siffra.web.app import STATIC
 from siffra.web.guard import BODY, HEADERS
+from siffra.web.static_files import FOLDER, StaticFiles
 
 KEY, LAB = "0" * 64, "0" * 16
+STYLE = next(path for path in StaticFiles(Response()).files if path.endswith("/style.css"))
 READS = (
     "/",
     "/static/index.html",
-    "/static/style.css",
+    STYLE,
     "/static/none.css",
     "/api/words",
     "/api/knobs",
@@ -134,7 +136,7 @@ class TestCookie:
     def test_the_token_works_once_and_only_at_the_door(self, tmp_path):
         ui = start([sys.executable, "-m", "siffra"], tmp_path / "runs.sqlite", tmp_path)
         try:
-            with_token = [f"/api/jobs?token={ui.token}", f"/static/index.html?token={ui.token}"]
+            with_token = [f"/api/jobs?token={ui.token}", f"{STYLE}?token={ui.token}"]
             for path in with_token:
                 assert refused(ui.ask(path, Cookie=None))
 
@@ -323,7 +325,8 @@ class TestPaths:
          "/static/..%252fapp.py", "/static/..%5capp.py", "/static/../../data/mnist.npz",
          "/static//etc/passwd",
          "/static/%2fetc%2fpasswd", "/static/C:%5cx", "/static/index.html%00.css", "/static/",
-         "/static", "/static-evil/x", "/static/./index.html", "//evil.example/x", "/..",
+         "/static", "/static-evil/x", "/static/./style.css", "/static/style.css",
+         "//evil.example/x", "/..",
          "/api/labs/../../x", f"/api/labs/{LAB}%2f..%2fx", "/api/labs/..%2f..%2fx/report",
          "/api/models/..%2fx/examination", "/api/models/run-..%2f/examination",
          "/api/runs/..%2f..%2fetc", "/api/digits/-1", "/api/digits/..", "/api/digits/99999999"],
@@ -339,9 +342,9 @@ class TestPaths:
         assert icon.headers["content-type"] == "image/svg+xml"
 
     def test_the_static_files_are_served_by_their_own_names(self, ui):
-        page = ui.ask("/static/index.html")
-        assert page.body == (STATIC / "index.html").read_bytes()
-        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        style = ui.ask(STYLE)
+        assert style.body == (FOLDER / "style.css").read_bytes()
+        assert style.headers["content-type"] == "text/css; charset=utf-8"
 
 
 class TestAnswers:

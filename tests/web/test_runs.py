@@ -195,21 +195,25 @@ def test_a_run_of_another_siffra_takes_no_other_from_the_table_and_is_told(tmp_p
     assert caplog.text.count(f"run {1:064x} is left out") == 1
 
 
-def test_two_runs_are_compared_knob_by_knob():
-    found = compared(record(0, 0.5, neurons=8), record(1, 0.9, neurons=[8, 16]))
+def test_runs_are_compared_knob_by_knob_each_with_the_first():
+    found = compared(
+        [record(0, 0.5, neurons=8), record(1, 0.9, neurons=[8, 16]), record(0, 0.4, neurons=8)]
+    )
 
-    assert found["differing"] == {"layers": [1, 2], "neurons": [8, [8, 16]]}
+    assert [run["seed"] for run in found["runs"]] == [0, 1, 0]
+    assert found["differing"] == {"layers": [1, 2, 1], "neurons": [8, [8, 16], 8]}
     assert found["same_seed"] is False
-    assert found["difference"]["accuracy"]["test"] == pytest.approx(-0.4)
-    assert found["difference"]["seconds_ratio"] == 1
+    gaps = [gap["accuracy"]["test"] for gap in found["differences"]]
+    assert gaps == pytest.approx([0.4, -0.1])
+    assert [gap["seconds_ratio"] for gap in found["differences"]] == [1, 1]
 
 
 def test_a_run_that_diverged_has_no_accuracy_to_compare():
     wild = make_record(Setting.from_knobs({"epochs": 1}), 1, diverged=True)
 
-    told = compared(record(0, 0.5), wild)
+    (gap,) = compared([record(0, 0.5), wild])["differences"]
 
-    assert set(told["difference"]["accuracy"].values()) == {None}
+    assert set(gap["accuracy"].values()) == {None}
     assert row(wild)["test"] is None
     assert matching([row(wild)], conditions(["test < 1"])) == []
 

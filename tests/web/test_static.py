@@ -68,7 +68,10 @@ SHOWING = ("ask/answer", "judge/form", "results/badges", "results/card", "result
 
 
 def imports(module: Path) -> set[Path]:
-    found = re.findall(r'^import [^;]*?"(\.[^"]+)";', module.read_text("utf-8"), re.MULTILINE)
+    """Those that it needs to run, and those that it has come later: `import("./view.js")`."""
+    text = module.read_text("utf-8")
+    found = re.findall(r'^import [^;]*?"(\.[^"]+)";|\bimport\("(\.[^"]+)"\)', text, re.MULTILINE)
+    found = [now or later for now, later in found]
     return {(module.parent / name).resolve() for name in found}
 
 

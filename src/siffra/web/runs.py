@@ -22,6 +22,7 @@ COLUMNS = (
     "seconds", "busy", "diverged", "failure", "finished",
 )  # fmt: skip
 """Of every run; a program's have knobs and metrics of their own besides."""
+MOST_COMPARED = 8
 MOST_CONDITIONS = 10
 MOST_ROWS = 1000
 
@@ -221,23 +222,27 @@ def in_full(record: Record) -> dict[str, Any]:
     }
 
 
-def compared(a: Record, b: Record) -> dict[str, Any]:
-    """Two runs beside each other. Two runs decide nothing: this is to look, not to judge."""
-    knobs_a, knobs_b = in_full(a)["knobs"], in_full(b)["knobs"]
-    both = a.accuracy.keys() & b.accuracy.keys()
-    every = dict.fromkeys([*KNOBS, *knobs_a, *knobs_b])
-    names = [name for name in every if knobs_a.get(name) != knobs_b.get(name)]
-    measured = [name for name in a.metrics if name in b.metrics]
+def compared(records: Sequence[Record]) -> dict[str, Any]:
+    """Runs beside each other, each less the first. This is to look, not to judge."""
+    first, *others = records
+    whole = [in_full(record) for record in records]
+    every = dict.fromkeys([*KNOBS, *(name for run in whole for name in run["knobs"])])
+    values = {name: [run["knobs"].get(name) for run in whole] for name in every}
     return {
-        "a": in_full(a),
-        "b": in_full(b),
-        "differing": {name: [knobs_a.get(name), knobs_b.get(name)] for name in names},
-        "same_seed": a.seed == b.seed,
-        "difference": {
-            "accuracy": {s: _gap(a.accuracy[s], b.accuracy[s]) for s in SETS if s in both},
-            "metrics": {name: _gap(a.metrics[name], b.metrics[name]) for name in measured},
-            "seconds_ratio": a.seconds / b.seconds if b.seconds else None,
-        },
+        "runs": whole,
+        "differing": {k: of for k, of in values.items() if any(v != of[0] for v in of)},
+        "same_seed": len({record.seed for record in records}) == 1,
+        "differences": [_differences(other, first) for other in others],
+    }
+
+
+def _differences(ours: Record, first: Record) -> dict[str, Any]:
+    both = ours.accuracy.keys() & first.accuracy.keys()
+    measured = [name for name in first.metrics if name in ours.metrics]
+    return {
+        "accuracy": {s: _gap(ours.accuracy[s], first.accuracy[s]) for s in SETS if s in both},
+        "metrics": {name: _gap(ours.metrics[name], first.metrics[name]) for name in measured},
+        "seconds_ratio": ours.seconds / first.seconds if first.seconds else None,
     }
 
 

@@ -51,6 +51,10 @@ UNNAMED = """() => [...document.querySelectorAll(
   .map(e => e.outerHTML.slice(0, 120))"""
 
 
+# A module as the page itself has it, for a test's script: `await load("jobs.js")`.
+LOAD = "window.load = name => import(document.scripts[1].src.replace('main.js', name));"
+
+
 class Bench:
     """A `siffra ui` that can be killed and started again, on the same port and store."""
 
@@ -198,6 +202,7 @@ def visit(browser, bench) -> Iterator[Callable[..., Page]]:
         else:
             context = beside.context
         page = context.new_page()
+        page.add_init_script(LOAD)
         page.on("console", lambda m: complaints.append(m.text) if m.type in COMPLAINTS else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"{bench.base}/{address}")

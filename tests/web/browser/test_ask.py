@@ -140,7 +140,7 @@ def test_what_is_suggested_for_a_knob_can_be_trained(visit, model):
 
     refused = page.evaluate(
         """async (model) => {
-          const { companions, toAsk } = await import("/static/modules/ask/setup.js");
+          const { companions, toAsk } = await load("ask/setup.js");
           const { knobs } = await (await fetch("/api/knobs")).json();
           const refused = {};
           for (const knob of knobs.filter((each) => each.models.includes(model))) {
@@ -182,7 +182,7 @@ def test_epochs_are_drawn_no_oftener_than_leaves_time_to_use_the_page(visit, tin
 
     heard, ended, missing = page.evaluate(
         """async () => {
-          const { jobs, onJobs } = await import("/static/modules/jobs.js");
+          const { jobs, onJobs } = await load("jobs.js");
           let heard = 0;
           let missing = 0;
           const stop = onJobs((kind) => {
@@ -337,3 +337,86 @@ def test_menus_look_like_menus_where_colours_are_the_system_s(visit):
     page = visit("#/ask", forced_colors="active")
 
     expect(page.locator(".sentence select").first).to_have_css("appearance", "auto")
+
+
+def test_outcomes_of_earlier_questions_are_named_as_on_their_cards(visit, answered):
+    def supported(route):
+        told = route.fetch().json()
+        for i, lab in enumerate(told["labs"]):
+            lab |= {"state": "done", "tally": {"supported": 1}, "ad_hoc": i == 0}
+        route.fulfill(json=told)
+
+    page = visit("#/labs", beside=answered)
+    page.route("**/api/labs?*", supported)
+    page.reload()
+
+    badges = page.locator(".cards .badge")
+    expect(badges.first).to_have_text("better · 1")
+    for badge in badges.all()[1:]:
+        expect(badge).to_have_text("supported · 1")
+    page.goto(page.url.replace("#/labs", "#/ask"))
+    expect(page.locator(".earlier .badge")).to_have_text(["better · 1"])
+
+
+class TestReadout:
+    @pytest.fixture
+    def chart(self, visit):
+        """Where the curves of the example are drawn: three levels over three epochs."""
+        over = visit("#/ask").locator(".example-answer .u-over").first
+        expect(over).to_be_visible()
+        expect(over.page.locator(".moving b.wrong, .moving b.right").first).to_be_visible()
+        return over
+
+    def test_the_values_under_the_pointer_are_shown(self, chart):
+        readout = chart.locator(".readout")
+        expect(readout).to_be_hidden()
+
+        chart.hover()
+
+        expect(readout.locator("p")).to_have_text("epoch 2")
+        expect(readout.locator("li span")).to_have_text(["0.02", "0.7", "1"])
+        chart.page.mouse.move(0, 0)
+        expect(readout).to_be_hidden()
+
+    def test_arrow_keys_go_from_epoch_to_epoch_and_the_last_is_as_in_the_table(self, chart):
+        means = chart.page.locator(".levels-table tbody tr td:nth-child(2)").all_inner_texts()
+
+        chart.focus()
+        chart.press("End")
+
+        expect(chart).to_have_attribute("aria-valuenow", "3")
+        said = chart.get_attribute("aria-valuetext") or ""
+        values = re.findall(r"([\d.]+)\xa0% \(", said)
+        assert [float(value) for value in values] == pytest.approx(
+            [float(mean.split()[0]) for mean in means], abs=0.05
+        )
+        chart.press("ArrowLeft")
+        expect(chart).to_have_attribute("aria-valuenow", "2")
+        chart.press("Home")
+        expect(chart).to_have_attribute("aria-valuenow", "1")
+        chart.evaluate("chart => chart.blur()")
+        expect(chart.locator(".readout")).to_be_hidden()
+
+    def test_what_is_marked_is_shown_larger_until_it_is_clicked_twice(self, chart):
+        page = chart.page
+        chart.scroll_into_view_if_needed()
+        box = chart.bounding_box()
+        heights = "() => [...document.querySelectorAll('.ends li')].map(e => e.style.cssText)"
+        before = page.evaluate(heights)
+
+        page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 50)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 50, steps=4)
+        page.mouse.up()
+
+        page.wait_for_function(f"before => String(({heights})()) !== String(before)", arg=before)
+        chart.dblclick()
+        page.wait_for_function(f"before => String(({heights})()) === String(before)", arg=before)
+
+    def test_a_curve_that_is_taken_out_is_not_read(self, chart):
+        chart.page.locator(".ends button").first.click()
+
+        chart.focus()
+        chart.press("End")
+
+        expect(chart.locator(".readout li span")).to_have_text(["0.7", "1"])

@@ -16,7 +16,7 @@ from web.browser.conftest import PAINTED, PATIENCE
 from web.browser.test_judge import drop
 from web.browser.test_judge import runs as table
 
-JOBS = "const { jobs, onJobs } = await import('/static/modules/jobs.js');"
+JOBS = "const { jobs, onJobs } = await load('jobs.js');"
 
 
 def hold(page: Page, what: str | re.Pattern[str]) -> list[Route]:
@@ -73,8 +73,8 @@ def listed(visit) -> Page:
 class TestLateAnswers:
     def test_the_cost_of_an_earlier_set_up_is_not_told(self, asked):
         asked.clock.install()
-        asked.fill("#levels-0", "3, 5, 9")
         held = hold(asked, "**/api/estimate?*")
+        asked.fill("#levels-0", "3, 5, 9")
         asked.clock.run_for(300)
         until(asked, held, 1)
         asked.fill("#levels-0", "3, 5")
@@ -122,6 +122,7 @@ class TestLateAnswers:
 
     def test_the_table_that_was_dropped_last_is_judged(self, visit):
         page = visit("#/judge")
+        expect(page.locator(".drop-zone")).to_be_visible()
         held = hold(page, "**/api/knobs*")
         for name in ("first", "second"):
             drop(page, table(name), f"{name}.csv")
@@ -261,7 +262,7 @@ class TestHowOften:
     def test_the_address_is_written_no_oftener_than_browsers_allow(self, visit):
         page = visit("#/labs")
         written, here = page.evaluate("""async () => {
-          const { here, remember } = await import("/static/modules/route.js");
+          const { here, remember } = await load("route.js");
           const replace = history.replaceState;
           let written = 0;
           history.replaceState = (...args) => { written += 1; replace.apply(history, args); };
@@ -329,7 +330,7 @@ class TestWhoReadsStaysThere:
     def test_a_redrawn_part_keeps_focus_mark_folds_and_place(self, visit):
         page = visit("#/labs")
         kept = page.evaluate("""async () => {
-          const { h, refill } = await import("/static/modules/dom.js");
+          const { h, refill } = await load("dom.js");
           const host = h("div");
           document.getElementById("main").append(host);
           const make = (n) => [
@@ -378,7 +379,7 @@ def test_a_chart_takes_any_number_of_runs(visit):
     page = visit("#/labs")
 
     ends = page.evaluate("""async () => {
-      const { rangeOf } = await import("/static/modules/charts/axes.js");
+      const { rangeOf } = await load("charts/axes.js");
       const many = Array.from({ length: 300_000 }, (_, i) => i % 90);
       return rangeOf(many, many, true);
     }""")
@@ -393,7 +394,7 @@ def test_a_curve_that_never_changes_has_an_axis(visit, value):
 
     low, high = page.evaluate(
         """async (value) => {
-          const { rangeOf } = await import("/static/modules/charts/axes.js");
+          const { rangeOf } = await load("charts/axes.js");
           return rangeOf([value, value], [], false);
         }""",
         value,
@@ -418,7 +419,7 @@ def test_a_claimed_size_is_drawn_beside_the_levels_own_difference(
 
     zero, mean, left, width = page.evaluate(
         """async (claim) => {
-          const { difference } = await import("/static/modules/charts/difference.js");
+          const { difference } = await load("charts/difference.js");
           const drawn = difference(claim, { low: -1, high: 1 }, "", "");
           const number = (part, name) => Number(drawn.querySelector(part).getAttribute(name));
           return [number(".zero", "x1"), number(".mean", "cx"),

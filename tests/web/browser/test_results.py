@@ -178,17 +178,43 @@ def test_a_run_is_trained_once_more_to_show_its_mistakes(page):
     expect(page.locator(".mistakes li")).not_to_have_count(0)
 
 
-def test_two_runs_compared(page):
-    go(page, "runs")
+def test_runs_are_compared_each_with_the_first(page, tiny):
+    page.goto(page.url.partition("#")[0] + f"#/runs?where=dataset%3D{tiny}&where=seed%3D0")
     boxes = page.locator("table.runs tbody input")
     boxes.nth(0).check()
+    expect(page.locator(".compare-bar")).to_contain_text("Select 2 to 8 runs")
     boxes.nth(1).check()
     page.click(".compare-bar a")
 
-    expect(page.locator(".columns table")).to_have_count(2)
-    expect(page.locator(".columns table").last.locator("tbody tr")).to_have_count(6)
+    results = page.locator(".columns table").last
+    expect(results.locator("thead th")).to_have_text(["A", "B", "B − A"])
+    expect(results.locator("tbody tr")).to_have_count(6)
+    shares = [
+        text.split()[0]
+        for text in results.locator("tbody tr").first.locator("td").all_inner_texts()
+    ]
+    a, b, gap = (float(text.replace("−", "-")) for text in shares)
+    assert gap == pytest.approx(b - a, abs=0.011)
     expect(page.locator(".uplot .ends li")).to_have_text(["A", "B"])
     expect(page.locator("table.confusion")).to_have_count(2)
+
+
+def test_more_than_two_runs_are_compared_in_one_chart(page, tiny):
+    page.goto(page.url.partition("#")[0] + f"#/runs?where=dataset%3D{tiny}")
+    boxes = page.locator("table.runs tbody input")
+    expect(boxes.nth(3)).to_be_visible()
+    for i in range(4):
+        boxes.nth(i).check()
+    expect(page.locator(".compare-bar a")).to_have_text("Compare the 4 runs")
+    page.click(".compare-bar a")
+
+    names = ["A", "B", "C", "D"]
+    expect(page.locator(".uplot .ends li")).to_have_text(names)
+    heads = page.locator("main table:not(.confusion)").last.locator("thead th")
+    expect(heads).to_have_text([*names, "B − A", "C − A", "D − A"])
+    expect(page.locator("table.confusion")).to_have_count(4)
+    page.locator(".uplot .ends button").first.click()
+    expect(page.locator(".uplot .ends button").first).to_have_attribute("aria-pressed", "false")
 
 
 def test_a_lab_that_was_stopped_before_its_first_run_promises_none(visit, bench, idle):

@@ -13,7 +13,7 @@ from siffra.lab.history import SavedLab
 from siffra.lab.plan.plan import Plan
 from siffra.lab.plan.presets import PRESETS
 from siffra.report.text.labels import knob_name
-from siffra.report.text.messages import LANGUAGES, Words
+from siffra.report.text.messages import Words
 from siffra.store.store import open_store
 from siffra.web import limits, questions
 from siffra.web.errors import ApiError
@@ -41,7 +41,7 @@ router = APIRouter(prefix="/api")
 def words(language: Language) -> Mapping[str, Any]:
     """Every text, in one language."""
     texts = dict(language.texts)
-    return {"language": language.language, "languages": LANGUAGES, "texts": texts}
+    return {"language": language.language, "texts": texts}
 
 
 @router.get("/knobs")

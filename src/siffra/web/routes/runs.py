@@ -1,4 +1,4 @@
-"""Runs: the table, its export, one in full, two compared."""
+"""Runs: the table, its export, one in full, several compared."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -23,7 +23,8 @@ from siffra.web.state import AppState
 
 Condition = Annotated[str, StringConstraints(max_length=200)]
 Where = Annotated[list[Condition], Query(max_length=runs.MOST_CONDITIONS)]
-KeyQuery = Annotated[str, Query(pattern=r"^[0-9a-f]{64}$")]
+Key = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Keys = Annotated[list[Key], Query(min_length=2, max_length=runs.MOST_COMPARED)]
 
 router = APIRouter(prefix="/api")
 
@@ -83,10 +84,10 @@ def run(key: RunKey, app: App, words: Language) -> Mapping[str, Any]:
 
 
 @router.get("/compare")
-def compare(a: KeyQuery, b: KeyQuery, app: App) -> Mapping[str, Any]:
-    """Two runs beside each other."""
+def compare(run: Keys, app: App) -> Mapping[str, Any]:
+    """Runs beside each other."""
     with app.store() as store:
-        return runs.compared(_record(store, a), _record(store, b))
+        return runs.compared([_record(store, key) for key in run])
 
 
 @router.post("/runs/{key}/model", status_code=202)

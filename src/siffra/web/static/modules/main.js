@@ -3,17 +3,21 @@
 import { follow } from "./jobs.js";
 import { fill } from "./dom.js";
 import { go, here } from "./route.js";
-import { get, latest, leaveView, refusalOf } from "./server.js";
+import { get, getEarly, latest, leaveView, onceThere, refusalOf } from "./server.js";
 import { drawTop } from "./top.js";
 import { speak, t, wantedLanguage } from "./words.js";
-import { ask } from "./ask/view.js";
 import { onDrop } from "./judge/drop.js";
-import { judge, take } from "./judge/view.js";
-import { playground } from "./playground/view.js";
-import { labs } from "./results/labs.js";
-import { runs } from "./results/runs.js";
 
-const VIEWS = { ask, judge, playground, labs, runs };
+const AFTER_THE_FIRST = 1500; // ms
+
+// Each comes when it is wanted, or a moment after the first, which the page names ahead.
+const VIEWS = {
+  ask: () => import("./ask/view.js"),
+  judge: () => import("./judge/view.js"),
+  playground: () => import("./playground/view.js"),
+  labs: () => import("./results/labs.js"),
+  runs: () => import("./results/runs.js"),
+};
 const main = document.getElementById("main");
 const newest = latest();
 let leave = () => {};
@@ -21,26 +25,31 @@ let leave = () => {};
 /** Show the view in the address; the one before is told to leave. */
 function show() {
   const place = here();
-  const name = place.path[0] in VIEWS ? place.path[0] : "ask";
+  const name = nameOf(place);
   leave();
   leaveView();
   fill(main);
   document.title = `${t(`ui.nav.${name}`)} · siffra`;
   drawTop(name, restart);
-  leave = VIEWS[name](main, place) ?? (() => {});
+  leave = onceThere(
+    VIEWS[name](),
+    (module) => module[name](main, place),
+    (error) => fill(main, refusalOf(error)),
+  );
+}
+
+function nameOf({ path }) {
+  return path[0] in VIEWS ? path[0] : "ask";
 }
 
 /** Begin in the language that is wanted, or begin anew in another. */
 async function restart() {
-  speak(await newest(wantedWords()));
+  const lang = `lang=${wantedLanguage()}`;
+  // What the first view asks for, while it is on its way itself.
+  if (nameOf(here()) === "ask") getEarly([`api/knobs?${lang}`, "api/datasets", "api/jobs"]);
+  speak(await newest(get(`api/words?${lang}`, { outlives: true })));
   follow();
   show();
-}
-
-async function wantedWords() {
-  const words = await get("api/words?lang=en", { outlives: true });
-  const wanted = wantedLanguage(words.languages);
-  return wanted === words.language ? words : get(`api/words?lang=${wanted}`, { outlives: true });
 }
 
 window.addEventListener("hashchange", () => {
@@ -50,6 +59,11 @@ window.addEventListener("hashchange", () => {
 });
 
 // A table is judged wherever it is dropped.
-onDrop(([file]) => file && (take(file) || go(["judge"])));
+onDrop(async ([file]) => {
+  if (file && !(await VIEWS.judge()).take(file)) go(["judge"]);
+});
+
+// To be there at once when they are wanted, even if the server is gone by then.
+setTimeout(() => Object.values(VIEWS).forEach((view) => view().catch(() => {})), AFTER_THE_FIRST);
 
 restart().catch((error) => fill(main, refusalOf(error)));

@@ -4,6 +4,8 @@ import { fill, h, marked } from "./dom.js";
 import { has, t } from "./words.js";
 
 const AGAIN = 1500; // ms between tries to reach a server that has closed the stream
+const JSON_ONLY = { headers: { Accept: "application/json" } };
+const early = new Map(); // answers by path that nobody has got yet
 let view = {}; // stands for the view that is shown
 
 /** What the server refused. Its message is one line that can be shown as it is. */
@@ -35,13 +37,23 @@ export function refusalOf(error) {
  * nobody looks, and nothing leads away from where they look now.
  */
 export function get(path, { outlives = false } = {}) {
-  return ask(path, { headers: { Accept: "application/json" } }, outlives);
+  const answered = early.get(path) ?? answer(path, JSON_ONLY);
+  early.delete(path);
+  return ofView(answered, outlives);
+}
+
+/** Ask for `paths` before the view is there that will `get` them. */
+export function getEarly(paths) {
+  for (const path of paths) {
+    early.set(path, answer(path, JSON_ONLY));
+    early.get(path).catch(() => {}); // who gets it is told
+  }
 }
 
 /** POST JSON, get JSON, as `get` does. */
 export function post(path, body = {}) {
-  const headers = { "Content-Type": "application/json", Accept: "application/json" };
-  return ask(path, { method: "POST", headers, body: JSON.stringify(body) });
+  const headers = { "Content-Type": "application/json", ...JSON_ONLY.headers };
+  return ofView(answer(path, { method: "POST", headers, body: JSON.stringify(body) }), false);
 }
 
 /** The view that is shown is left: what it waits for will not arrive. */
@@ -84,6 +96,23 @@ export function oneAtATime(work, { rests = false } = {}) {
   };
 }
 
+/**
+ * Have `show(module)` done once the module is there that is `coming`; `failed(error)` if it never is.
+ * Returns what ends what `show` began, and keeps it from beginning late.
+ */
+export function onceThere(coming, show, failed) {
+  let leave = () => {};
+  let over = false;
+  coming.then(
+    (module) => over || (leave = show(module) ?? leave),
+    () => over || failed(new Refused(0, { error: "away" })),
+  );
+  return () => {
+    over = true;
+    leave();
+  };
+}
+
 /** `act`, but not while it is still at it: buttons are clicked twice. */
 export function single(act) {
   let busy = false;
@@ -94,9 +123,9 @@ export function single(act) {
   };
 }
 
-async function ask(path, options, outlives) {
+function ofView(promise, outlives) {
   const mine = view;
-  return unless(() => !outlives && view !== mine, answer(path, options));
+  return unless(() => !outlives && view !== mine, promise);
 }
 
 async function answer(path, options) {

@@ -2,13 +2,13 @@
 
 const KEY = "siffra-language";
 let catalogue = {};
-let languages = [];
+const LANGUAGES = document.documentElement.dataset.languages.split(" ");
 const BUSY = 1.3; // a prediction that may be so many times too short is told as a range
 
 /** The language in which this browser wants the page: what was chosen here, else its own. */
-export function wantedLanguage(known) {
+export function wantedLanguage() {
   const wished = [localStorage.getItem(KEY), ...navigator.languages.map((tag) => tag.slice(0, 2))];
-  return wished.find((code) => known.includes(code)) ?? known[0];
+  return wished.find((code) => LANGUAGES.includes(code)) ?? LANGUAGES[0];
 }
 
 /** Keep the choice of a language. */
@@ -16,16 +16,15 @@ export function chooseLanguage(code) {
   localStorage.setItem(KEY, code);
 }
 
-/** Speak as the server's `words` say: `{ language, languages, texts }`. */
+/** Speak as the server's `words` say: `{ language, texts }`. */
 export function speak(words) {
   catalogue = words.texts;
-  languages = words.languages;
   document.documentElement.lang = words.language;
 }
 
 /** The languages that are not spoken at the moment. */
 export function otherLanguages() {
-  return languages.filter((code) => code !== language());
+  return LANGUAGES.filter((code) => code !== language());
 }
 
 /** The language that is spoken. */
@@ -48,6 +47,12 @@ export function t(key, values = {}) {
 /** The text for `n` things: `key.one` or `key.other`. */
 export function count(key, n, values = {}) {
   return t(`${key}.${n === 1 ? "one" : "other"}`, { n, ...values });
+}
+
+/** `a, b and c`; with semicolons where one of them has commas of its own. */
+export function listing(texts) {
+  const mark = texts.some((text) => text.includes(", ")) ? "; " : ", ";
+  return `${texts.slice(0, -1).join(mark)} ${t("and")} ${texts.at(-1)}`;
 }
 
 /** `text` with its first letter large. */

@@ -37,7 +37,7 @@ export function earlier(host, current) {
       {},
       h("a", { href, "aria-current": lab.id === current() && "true" }, lab.title),
       lab.state === "done"
-        ? tally(lab.tally)
+        ? tally(lab.tally, lab)
         : h(
             "div",
             { class: "tally" },

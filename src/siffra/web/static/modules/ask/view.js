@@ -3,14 +3,16 @@
 import { jobs, onJobs } from "../jobs.js";
 import { fill, h, say } from "../dom.js";
 import { go, here, remember } from "../route.js";
-import { Refused, get, latest, post, tellRefusal } from "../server.js";
+import { Refused, get, latest, onceThere, post, tellRefusal } from "../server.js";
 import { costText } from "../results/badges.js";
 import { language, t } from "../words.js";
-import { answerView } from "./answer.js";
 import { earlier } from "./earlier.js";
-import { exampleView } from "./example.js";
 import { sentence } from "./sentence.js";
 import { firstSetup, fromAsk, fromQuery, toAsk, toQuery } from "./setup.js";
+
+// Charts and all: they come while the form is drawn, and what it costs is asked.
+const answering = import("./answer.js");
+const exemplifying = import("./example.js");
 
 const PATIENCE = 250; // ms without a change before the server is asked what it costs
 
@@ -65,11 +67,12 @@ export function ask(main, place) {
 
   async function begin() {
     const lang = `lang=${language()}`;
-    const [knobs, { datasets }] = await Promise.all([
+    const [knobs, { datasets }, { running }] = await Promise.all([
       get(`api/knobs?${lang}`),
       get("api/datasets"),
+      get("api/jobs"),
     ]);
-    const from = await setupHere(place.query, knobs, datasets);
+    const from = await setupHere(place.query, knobs, datasets, running);
     if (!from) return;
     const show = sentence(sentenceHost, knobs, datasets, changed, refused);
     show(from);
@@ -78,10 +81,9 @@ export function ask(main, place) {
   }
 
   // From the address; else what is being trained; else a first question.
-  async function setupHere(query, knobs, datasets) {
+  async function setupHere(query, knobs, datasets, running) {
     const written = fromQuery(query);
     if (written) return written;
-    const { running } = query.has("lab") ? {} : await get("api/jobs");
     const id = query.get("lab") ?? (running?.kind === "lab" ? running.id : null);
     if (!id) return firstSetup();
     const lab = await get(`api/labs/${id}?lang=${language()}`).catch(refused);
@@ -121,6 +123,7 @@ export function ask(main, place) {
     } catch (error) {
       say(cost, "");
       refused(error);
+      if (!shown.id) showExample();
     }
   }
 
@@ -163,7 +166,8 @@ export function ask(main, place) {
 
   function showExample() {
     if (shown.isExample) return;
-    shown = { id: null, isExample: true, leave: exampleView(answerHost) };
+    const leave = onceThere(exemplifying, ({ exampleView }) => exampleView(answerHost), refused);
+    shown = { id: null, isExample: true, leave };
   }
 
   function reveal(id) {
@@ -174,10 +178,13 @@ export function ask(main, place) {
       query.set("set", set);
       remember(query);
     };
-    shown = {
-      id,
-      leave: answerView(answerHost, id, { on: here().query.get("set") ?? "", chosen }),
-    };
+    const on = here().query.get("set") ?? "";
+    const leave = onceThere(
+      answering,
+      ({ answerView }) => answerView(answerHost, id, { on, chosen }),
+      refused,
+    );
+    shown = { id, leave };
     list.draw();
   }
 

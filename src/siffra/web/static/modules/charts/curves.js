@@ -3,9 +3,10 @@
 import uPlot from "../../vendor/uplot/uPlot.js";
 import { colour, faded, levelStyle } from "../colours.js";
 import { fill } from "../dom.js";
-import { t } from "../words.js";
+import { exact, measure, percent, t } from "../words.js";
 import { HEIGHT, around, axis, extent, keepFitting, percentTicks, plainTicks, rangeOf } from "./axes.js";
 import { endNames, heightFor } from "./ends.js";
+import { readout } from "./readout.js";
 
 const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500]; // there is no half an epoch
 const WHOLE_UP_TO = 5000; // beyond that, steps of 500 would be too many
@@ -25,6 +26,11 @@ export function curvesChart(host) {
   let epochs = 1;
   let own = null;
   let drawnAs = "";
+  let zoomed = null; // the first and the last epoch that are shown, if not all are
+  const reading = readout(valuesAt, (range) => {
+    zoomed = range;
+    plot.setData(columns());
+  });
   const names = endNames((index) => {
     if (!hidden.delete(index)) hidden.add(index);
     update(levels, epochs, own);
@@ -43,10 +49,12 @@ export function curvesChart(host) {
     if (plot && shape === drawnAs) plot.setData(columns());
     else {
       drawnAs = shape;
+      zoomed = null;
       plot?.destroy();
       fill(host);
       plot = new uPlot(options(), columns(), host);
       plot.root.append(names.list);
+      reading.place(plot);
     }
     levels.forEach((level, i) => {
       if (plot.series[3 * i + 1].show !== isShown(level))
@@ -82,7 +90,7 @@ export function curvesChart(host) {
       height: height(),
       padding: [10, (u) => nameRoom(u.width), 0, 0],
       legend: { show: false },
-      cursor: { show: false },
+      cursor: reading.cursor,
       scales: { x: { time: false, range: epochsShown }, y: { range: roundTheRuns } },
       axes: [
         axis(t("figure.epochs"), atWhole ? wholeEpochs : plainTicks, 32, atWhole && whole),
@@ -90,7 +98,7 @@ export function curvesChart(host) {
       ],
       series: [{}, ...lines],
       bands,
-      hooks: { draw: [drawRuns, placeNames] },
+      hooks: { draw: [drawRuns, placeNames], ...reading.hooks },
     };
   }
 
@@ -115,7 +123,21 @@ export function curvesChart(host) {
     );
   }
 
+  // Each level's mean with its interval at a place along the chart, or the run of the moment there.
+  function valuesAt(place) {
+    const text = (value) => (own ? measure(value) : percent(value, 2));
+    const lines = levels.filter(isShown).map(({ index, name, mean, low, high, now = [] }) => {
+      const value = mean[place] ?? now[place] ?? null;
+      const isWide = value === mean[place] && Number.isFinite(low[place]) && high[place] > low[place];
+      const interval = isWide ? ` (${text(low[place])} – ${text(high[place])})` : "";
+      return { index, name, value, text: value === null ? "" : text(value) + interval };
+    });
+    const title = t("ui.chart.epoch", { n: exact(own ? own.epochs[place] : place + 1) });
+    return { title, lines: lines.filter(({ value }) => value !== null) };
+  }
+
   function epochsShown() {
+    if (zoomed) return zoomed;
     return own ? around(own.epochs[0] ?? 0, own.epochs.at(-1) ?? 1) : around(1, epochs);
   }
 
@@ -123,8 +145,11 @@ export function curvesChart(host) {
   function roundTheRuns() {
     const shown = levels.filter(isShown);
     const known = (values) => values.filter((v) => v !== null && v !== undefined).map(shownAs);
-    const runs = known(shown.flatMap((l) => [l.mean, l.now ?? [], l.ends.map(([, value]) => value)].flat()));
-    return rangeOf(runs, known(shown.flatMap((l) => [...l.low, ...l.high])), !own);
+    const isInView = (epoch) => !zoomed || (epoch >= zoomed[0] && epoch <= zoomed[1]);
+    const seen = (values) => values.filter((_, i) => isInView(own ? own.epochs[i] : i + 1));
+    const ends = (level) => level.ends.filter(([epoch]) => isInView(epoch)).map(([, value]) => value);
+    const runs = known(shown.flatMap((l) => [seen(l.mean), seen(l.now ?? []), ends(l)].flat()));
+    return rangeOf(runs, known(shown.flatMap((l) => [...seen(l.low), ...seen(l.high)])), !own);
   }
 
   // A point at the end of each run; where one is being trained, its line so far as well.
@@ -133,6 +158,11 @@ export function curvesChart(host) {
     const dpr = uPlot.pxRatio;
     const at = (epoch, value) => [u.valToPos(epoch, "x", true), u.valToPos(shownAs(value), "y", true)];
     ctx.save();
+    if (zoomed) {
+      ctx.beginPath();
+      ctx.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
+      ctx.clip();
+    }
     for (const { index, ends, now = [] } of levels.filter(isShown)) {
       const name = levelStyle(index).colour;
       const point = (end, radius, fill, edge, width) => {

@@ -1,7 +1,7 @@
 // What is told of a lab in a line: verdicts, as the report shows them, its state, what it costs.
 
 import { h } from "../dom.js";
-import { count, span, t } from "../words.js";
+import { count, has, span, t } from "../words.js";
 
 /** A verdict's badge; dashed while it may still change. */
 export function badge(code, text, { provisional = false } = {}) {
@@ -15,14 +15,19 @@ export function verdictCode(lab, claim) {
   return `${claim.grade === "likely" ? "likely_" : ""}${claim.verdict.replace(" ", "_")}`;
 }
 
-/** How many claims came out how: `{ supported: 2, … }`. */
-export function tally(counts) {
+/** How many claims of `lab` came out how: `{ supported: 2, … }`. Where nobody claimed anything, what
+ *  a level is stands in the place of verdicts, as on the lab's card. */
+export function tally(counts, { ad_hoc: isUnclaimed }) {
   const counted = Object.entries(counts).filter(([, n]) => n);
   if (!counted.length) return null;
+  const named = (code) => {
+    const own = `unclaimed.verdict.${code}`;
+    return t(isUnclaimed && has(own) ? own : `verdict.${code}`);
+  };
   return h(
     "ul",
     { class: "tally" },
-    counted.map(([code, n]) => h("li", {}, badge(code, `${t(`verdict.${code}`)} · ${n}`))),
+    counted.map(([code, n]) => h("li", {}, badge(code, `${named(code)} · ${n}`))),
   );
 }
 

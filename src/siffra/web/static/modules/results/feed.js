@@ -1,7 +1,7 @@
 // A lab kept up to date: fetched once, and again when the server says that it has changed.
 
 import { onJobs } from "../jobs.js";
-import { Refused, get, oneAtATime } from "../server.js";
+import { Refused, get, latest, oneAtATime } from "../server.js";
 import { language } from "../words.js";
 
 /**
@@ -9,15 +9,14 @@ import { language } from "../words.js";
  * and whenever the queue changes, `failed(error)` when it cannot be read. Returns what ends it.
  */
 export function followLab(id, { heard, live, failed }) {
-  let over = false;
+  const newest = latest();
   const load = oneAtATime(
     async () => {
       try {
-        const lab = !over && (await get(`api/labs/${id}?lang=${language()}`));
-        if (!over) await heard(lab);
+        await heard(await newest(get(`api/labs/${id}?lang=${language()}`)));
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
-        if (!over) failed(error);
+        failed(error);
       }
     },
     { rests: true }, // small networks end several runs a second
@@ -31,7 +30,7 @@ export function followLab(id, { heard, live, failed }) {
   });
   load();
   return () => {
-    over = true;
+    newest.drop();
     stop();
   };
 }

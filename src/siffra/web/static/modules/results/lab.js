@@ -46,7 +46,7 @@ export function labView(main, id, query) {
     say(summary, lab.summary);
     summary.hidden = !lab.have;
     say(notes, [lab.shortened?.text, lab.course_text, lab.busy_text].filter(Boolean).join(" "));
-    refill(tallyHost, lab.tally, () => tally(lab.tally));
+    refill(tallyHost, lab.tally, () => tally(lab.tally, lab));
     refill(
       links,
       lab.have > 0,
@@ -108,7 +108,7 @@ export function labView(main, id, query) {
       const code = verdictCode(lab, claim);
       if (code !== "not-yet") counts[code] = (counts[code] ?? 0) + 1;
     }
-    refill(details.querySelector(".tally-host"), counts, () => tally(counts));
+    refill(details.querySelector(".tally-host"), counts, () => tally(counts, lab));
   }
 
   function toggle(details, question, host) {

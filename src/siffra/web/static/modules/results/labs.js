@@ -75,7 +75,7 @@ function card(lab) {
           stateBadge(lab.state),
           h("span", { class: "soft" }, `${lab.have} / ${lab.runs}`),
         ),
-    tally(lab.tally),
+    tally(lab.tally, lab),
   );
 }
 

@@ -1,10 +1,10 @@
-// Runs: all of them in a table that sorts, filters and exports; one in full; two compared.
+// Runs: all of them in a table that sorts, filters and exports; one in full; several compared.
 
 import { fill, h, keeping, refill, say } from "../dom.js";
 import { go, remember, to } from "../route.js";
 import { get, latest, tellRefusal } from "../server.js";
 import { has, language, measure, moment, number, t } from "../words.js";
-import { compareView } from "./compare.js";
+import { MOST, compareView } from "./compare.js";
 import { filters, inWords } from "./filters.js";
 import { runView } from "./run.js";
 import { columnName } from "./sets.js";
@@ -28,11 +28,11 @@ const SHOWN = [
 ];
 const LAST = ["seconds", "failure", "finished"];
 
-/** The view in `main`: `#/runs?…`, `#/runs/KEY`, or `#/runs/KEY/KEY`. Returns what ends it. */
+/** The view in `main`: `#/runs?…`, `#/runs/KEY`, or `#/runs/KEY/KEY/…`. Returns what ends it. */
 export function runs(main, { path, query }) {
-  const [, one, other] = path;
-  if (other) return compareView(main, one, other);
-  return one ? runView(main, one) : tableView(main, query);
+  const [, ...keys] = path;
+  if (keys.length > 1) return compareView(main, keys);
+  return keys.length ? runView(main, keys[0]) : tableView(main, query);
 }
 
 function tableView(main, query) {
@@ -41,7 +41,7 @@ function tableView(main, query) {
     sort: query.get("sort") ?? "finished",
     order: query.get("order") ?? "desc",
     offset: Math.max(0, Number(query.get("offset")) || 0),
-    picked: query.getAll("pick").slice(0, 2),
+    picked: query.getAll("pick").slice(0, MOST),
   };
   const matches = h("p", { class: "soft", role: "status" });
   const refusal = h("p", { class: "refusal", role: "alert" });
@@ -186,7 +186,7 @@ function tableView(main, query) {
   function row(run, columns, lab) {
     const pick = (event) => {
       const others = state.picked.filter((key) => key !== run.key);
-      state.picked = event.target.checked ? [...others, run.key].slice(-2) : others;
+      state.picked = event.target.checked ? [...others, run.key].slice(-MOST) : others;
       for (const box of table.querySelectorAll("input"))
         box.checked = state.picked.includes(box.value);
       drawCompare();
@@ -223,16 +223,15 @@ function tableView(main, query) {
   }
 
   function drawCompare() {
-    const two = state.picked.length === 2;
     fill(
       compare,
-      two
+      state.picked.length > 1
         ? h(
             "a",
             { class: "button small", href: to(["runs", ...state.picked]) },
-            t("ui.runs.compare"),
+            t("ui.runs.compare", { n: state.picked.length }),
           )
-        : h("span", { class: "soft" }, t("ui.runs.pick_two")),
+        : h("span", { class: "soft" }, t("ui.runs.pick_some", { most: MOST })),
     );
   }
 
