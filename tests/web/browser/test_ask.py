@@ -420,3 +420,18 @@ class TestReadout:
         chart.press("End")
 
         expect(chart.locator(".readout li span")).to_have_text(["0.7", "1"])
+
+
+def test_on_a_phone_the_values_of_a_curve_stay_on_the_page(visit):
+    page = visit("#/ask", viewport={"width": 360, "height": 740})
+    chart = page.locator(".example-answer .u-over").first
+    expect(chart).to_be_visible()
+    chart.focus()
+
+    for _ in range(3):
+        chart.press("ArrowRight")
+        box = chart.locator(".readout").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 360
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360

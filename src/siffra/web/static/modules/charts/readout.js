@@ -4,6 +4,7 @@ import { fill, h } from "../dom.js";
 import { t } from "../words.js";
 import { lineSample } from "./sample.js";
 
+const GAP = 10; // CSS pixels
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
 
 /**
@@ -22,15 +23,21 @@ export function readout(at, zoomed) {
     box.hidden = !lines.length;
     shown = lines.length ? idx : null;
     if (shown === null) return;
-    const x = u.valToPos(u.data[0][idx], "x");
-    box.style.setProperty("--x", `${x}px`);
-    box.classList.toggle("before", x > u.bbox.width / devicePixelRatio / 2);
     const line = ({ index, name, text }) =>
       h("li", {}, lineSample(index), h("span", {}, name), h("b", {}, text));
     fill(box, h("p", {}, title), h("ul", {}, lines.map(line)));
+    beside(u, u.valToPos(u.data[0][idx], "x"));
     u.over.setAttribute("aria-valuenow", u.data[0][idx]);
     const said = lines.map(({ name, text }) => `${name} ${text}`).join(", ");
     u.over.setAttribute("aria-valuetext", `${title}: ${said}`);
+  }
+
+  // On the side where there is more room, and never beyond the chart.
+  function beside(u, x) {
+    const [start, width] = [u.bbox.left, u.bbox.width].map((pixels) => pixels / devicePixelRatio);
+    const wide = box.offsetWidth;
+    const left = x > width / 2 ? x - wide - GAP : x + GAP;
+    box.style.setProperty("--x", `${Math.max(-start, Math.min(left, u.width - start - wide))}px`);
   }
 
   function place(u) {
