@@ -124,6 +124,14 @@ def test_what_it_raises_is_a_run_that_failed_and_the_others_go_on():
     assert "1 of 5" in result.text()
 
 
+def test_so_is_what_ends_it_as_a_program_ends():
+    def ends(lr: float, seed: int) -> dict[str, float]:
+        return sys.exit(3) if seed == 2 else trained(lr, seed)
+
+    levels = siffra.vary({"lr": [0.1, 0.3]}, train=ends, metric=LOSS).answers.questions[0].levels
+    assert [level.records[2].failure for level in levels] == 2 * ["SystemExit: 3"]
+
+
 def test_what_always_raises_ends_it_with_the_first_seed():
     def breaks(lr: float, seed: int) -> dict[str, float]:
         calls.append(seed)
@@ -219,6 +227,9 @@ ONES = np.ones((2, 2))
         ({"train": lambda lr: {"loss": 1.0}}, "cannot be called with lr, seed by name"),
         ({"train": lambda lr, seed: 0.2}, r"returns 0\.2; it must be numbers, as {'loss': 0\.21}"),
         ({"train": lambda lr, seed: {"loss": "x"}}, "gives {'loss': 'x'}; it must be numbers"),
+        ({"train": lambda lr, seed: {"loss": True}}, "gives {'loss': True}; it must be numbers"),
+        ({"train": lambda lr, seed: {"loss": "0.5"}}, r"gives {'loss': '0\.5'}; it must be"),
+        ({"train": lambda lr, seed: iter([{"epoch": "x", "loss": 1}])}, "yields {'epoch': 'x', "),
         ({"train": lambda lr, seed: iter([1])}, "yields 1; it must be numbers"),
         ({"train": trained, "seed": 1}, r"knob `seed`: siffra itself gives each run its seed\.$"),
         ({"train": "train"}, "train: found 'train'; give a function"),

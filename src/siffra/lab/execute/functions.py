@@ -102,7 +102,7 @@ class TrainFunction:
                 step = next(steps, None)
             except ConfigError:
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:  # some trainings end as programs do
                 lines = traceback.format_exc().splitlines()[-_LAST_LINES:]
                 return ExternalResult(
                     metrics={},
@@ -140,8 +140,11 @@ class TrainFunction:
             for number, each in enumerate(returned, start=1):
                 if not isinstance(each, Mapping):
                     raise self._misfit(each, "yields")
-                epoch = each.get("epoch", number)
-                yield float(epoch), self._numbers(each)
+                try:
+                    epoch = _number(each.get("epoch", number))
+                except (TypeError, ValueError):
+                    raise self._misfit(each, "yields") from None
+                yield epoch, self._numbers(each)
         else:
             raise self._misfit(returned, "returns")
 
@@ -150,7 +153,7 @@ class TrainFunction:
         numbers: dict[str, float] = {}
         for name, value in given.items():
             try:
-                numbers[str(name)] = float(value)
+                numbers[str(name)] = _number(value)
             except (TypeError, ValueError):
                 if name in self.metrics:
                     raise self._misfit({name: value}, "gives") from None
@@ -164,6 +167,13 @@ class TrainFunction:
         return ConfigError(
             f"train: {self.name} {verb} {text}; it must be numbers, as {{{wanted}}}."
         )
+
+
+def _number(value: Any) -> float:
+    """A number, of whatever library; raises TypeError or ValueError if it is none."""
+    if isinstance(value, bool | str):
+        raise TypeError
+    return float(value)
 
 
 def imported_script() -> Path | None:
