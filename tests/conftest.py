@@ -77,18 +77,13 @@ def quiet_machine() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def unpainted() -> Iterator[None]:
-    """A report's figures are drawn, but laid out and written as nothing: most of its time.
-
-    `report/figures` and `report/render` see what is written.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        blank = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
-        patch.setattr(
-            "siffra.report.figures.style.finish", lambda _, name: Drawing(name, "svg", blank)
-        )
-        yield
+@pytest.fixture
+def unpainted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report's figures are drawn, but laid out and written as nothing: most of its time."""
+    blank = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+    monkeypatch.setattr(
+        "siffra.report.figures.style.finish", lambda _, name: Drawing(name, "svg", blank)
+    )
 
 
 @pytest.fixture(scope="session")

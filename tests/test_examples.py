@@ -25,6 +25,7 @@ from siffra.lab.plan.program_tables import MetricTable, RunningTable
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_lab_on_shapes(tmp_path):
     for name in ("make_shapes.py", "shapes.toml"):
         shutil.copy(EXAMPLES / name, tmp_path)
@@ -39,6 +40,7 @@ def test_the_lab_on_shapes(tmp_path):
     assert plan.runs
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_lab_on_a_model_of_one_s_own(tmp_path):
     for name in ("residual.py", "residual.toml"):
         shutil.copy(EXAMPLES / name, tmp_path)
@@ -68,6 +70,7 @@ def arguments_of(model):
     return dict(model.arguments)
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_lab_with_a_forest(tmp_path):
     lab = (EXAMPLES / "forest.toml").read_text("utf-8").replace("[10, 30, 100]", "[2, 4]")
     (tmp_path / "forest.toml").write_text(lab, "utf-8")
@@ -191,6 +194,7 @@ def test_the_lab_on_a_table(tmp_path):
     }
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_lab_on_a_program(tmp_path):
     lab = (EXAMPLES / "moons.toml").read_text("utf-8").replace('"python"', f'"{sys.executable}"')
     (tmp_path / "moons.toml").write_text(lab.replace("epochs = 20\n", "epochs = 2\n"), "utf-8")
@@ -229,6 +233,7 @@ def test_the_lab_of_a_program_on_the_page_on_labs(tmp_path):
             assert f"| `{key}` | " in section, key
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_lab_on_images_in_memory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     given = {"epochs": 1, "seeds": 2, "threads": 1, "store": tmp_path / "runs.sqlite"}

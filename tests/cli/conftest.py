@@ -23,7 +23,7 @@ class Ended:
 Run = Callable[..., Ended]
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def quick_reports(unpainted: None) -> None:
     """Which figures a report has is seen here, not what they show."""
 

@@ -9,8 +9,7 @@ import numpy as np
 from siffra.config.metrics import Metric
 from siffra.lab.answers import LevelAnswer, QuestionAnswer
 from siffra.lab.stats.summaries import Curve, curve, metric_curve
-from siffra.report.figures.curves import with_curves
-from siffra.report.text.labels import short_level_name
+from siffra.report.text.labels import short_level_name, with_curves
 from siffra.report.text.messages import Words, capital
 from siffra.training.run import Record
 from siffra.training.scored_sets import CURVE_IMAGES

@@ -29,10 +29,10 @@ from siffra.report.text.messages import Words
 from siffra.results import RoleOptions, RunTable, find_roles, read_results
 from siffra.system.atomic_write import part_folder
 from siffra.system.terminal import one_line, printable
+from siffra.web.base64_fields import Base64, decoded
 from siffra.web.curves import curves_of
 from siffra.web.errors import ApiError, Code
 from siffra.web.pages import page_words
-from siffra.web.uploads import Base64, decoded
 from siffra.web.worker_process import how_it_ended
 
 try:

@@ -11,6 +11,7 @@ from siffra.data.dataset import Dataset
 from siffra.data.shifts import compose, rotations, translations, warp
 from siffra.engine.network import Conv
 from siffra.web.activations import first_response
+from siffra.web.base64_fields import encoded
 from siffra.web.errors import ApiError
 from siffra.web.models import DIGIT, Models, Ready
 
@@ -69,11 +70,6 @@ def digit(dataset: Dataset, name: str, index: int) -> dict[str, Any]:
     if pixels.dtype != np.uint8:
         pixels = np.rint(pixels * 255)
     return {"index": index, "label": int(images.y[index]), "pixels": encoded(pixels)}
-
-
-def encoded(pixels: np.ndarray) -> str:
-    """Pixels, 0 to 255, a byte each, row by row, in base64."""
-    return base64.b64encode(pixels.astype(np.uint8).tobytes()).decode("ascii")
 
 
 def _image(picture: Picture, dataset: Dataset) -> tuple[np.ndarray, int | None]:

@@ -1,6 +1,5 @@
 """What the page may bring: pictures of digits, and data sets. Nobody vouches for their bytes."""
 
-import base64
 import hashlib
 import json
 import logging
@@ -19,11 +18,11 @@ from siffra.data.load import DataSource
 from siffra.data.pictures import read_picture
 from siffra.errors import DataError, StoreError
 from siffra.system.atomic_write import part_folder, write_whole
+from siffra.web.base64_fields import Base64, decoded, encoded
 from siffra.web.datasets import Loader
 from siffra.web.errors import ApiError, each_readable
 from siffra.web.models import DIGIT
 from siffra.web.paths import Paths
-from siffra.web.playground import encoded
 from siffra.web.questions import DataId
 
 log = logging.getLogger("siffra.web")
@@ -40,7 +39,6 @@ DATA_SETS = 50
 
 _FORMATS = ("PNG", "JPEG")  # Pillow's others include some that start programs
 
-Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
 _Name = Annotated[str, StringConstraints(pattern=r"^[\w][\w .()-]{0,59}$")]
 
 _NAME = TypeAdapter(_Name)
@@ -147,21 +145,6 @@ def source_of(name: DataId, paths: Paths) -> DataSource:
     if not path.is_file():
         raise ApiError("not_found")
     return DataSource(path=path)
-
-
-def decoded(text: str, most: int) -> bytes:
-    """The bytes of a file that came in base64.
-
-    Raises:
-        ApiError: They are more than `most`, or not base64.
-    """
-    try:
-        content = base64.b64decode(text, validate=True)
-    except ValueError:
-        raise ApiError("bad_upload") from None
-    if len(content) > most:
-        raise ApiError("too_large")
-    return content
 
 
 def _refuse_too_large(content: bytes) -> None:

@@ -138,6 +138,7 @@ def test_figures_are_numbered_as_they_come_and_answers_refer_to_theirs(written, 
         ]
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_an_answer_says_how_often_each_author_was_right(tmp_path):
     answers = study(seeds=5)
     of_siffra = make_claim("z", "siffra says so too.", by={"en": "siffra"})
@@ -160,6 +161,7 @@ def test_an_answer_says_how_often_each_author_was_right(tmp_path):
     assert by_siffra.partition(" (siffra).")[0] in ("Right: 1", "Wrong: 1", "Open: 1")
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_sizes_of_sets_and_shifts_and_the_length_of_training_stand_before_the_summary(tmp_path):
     answers = study(seeds=2, epochs=3)
     made = make_examined(answers)
@@ -180,6 +182,7 @@ def test_sizes_of_sets_and_shifts_and_the_length_of_training_stand_before_the_su
         assert "<details" not in head
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_long_table_of_levels_is_folded(tmp_path):
     for levels in (MANY, MANY + 1):
         question = make_question("q", [{"neurons": 2 + i} for i in range(levels)])
@@ -247,6 +250,7 @@ def test_tables_in_the_markdown_are_rectangular(written):
         assert len({line.count("|") for line in rows}) == 1
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_full_lab_is_not_headed_by_its_length(tmp_path):
     lab = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])], epochs=None)
     write_report(lab, tmp_path)
@@ -264,6 +268,7 @@ def test_swedish_reports_are_swedish(tmp_path):
     assert "Sammanfattning" in text
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize(
     ("language", "said"),
     [
@@ -317,6 +322,7 @@ def test_no_english_is_left_in_a_swedish_report(tmp_path):
     assert not left
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_report_with_examined_networks_has_their_figures(tmp_path):
     kinds = get_args(Figure)[-6:]
     models = make_question("d", [{"model": "dense"}, {"model": "conv"}], kinds, epochs=1)
@@ -337,6 +343,7 @@ def test_a_report_with_examined_networks_has_their_figures(tmp_path):
     assert "have no diagnostics yet" not in (tmp_path / "report.html").read_text("utf-8")
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_claims_that_are_not_the_authors_stand_under_their_name(tmp_path):
     levels = [{"neurons": n} for n in (8, 16)]
     first, second = (
@@ -356,6 +363,7 @@ def test_claims_that_are_not_the_authors_stand_under_their_name(tmp_path):
     assert "### Claims by siffra" in (tmp_path / "report.md").read_text("utf-8")
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_claim_that_is_not_the_authors_is_marked_wherever_theirs_stand(tmp_path):
     claims = [make_claim("a1", "Fewer."), make_claim("a2", "More.", by={"en": "siffra"})]
     levels = [{"neurons": n} for n in (8, 16)]
@@ -372,6 +380,7 @@ def test_a_claim_that_is_not_the_authors_is_marked_wherever_theirs_stand(tmp_pat
     assert ": More. (siffra)" in text
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_networks_of_later_seeds_are_not_missed(tmp_path):
     """Only those of a lab's first look are examined: to run it again would add none."""
     models = make_question("d", [{"model": "dense"}, {"model": "conv"}], ["shifts"], epochs=1)
@@ -383,6 +392,7 @@ def test_networks_of_later_seeds_are_not_missed(tmp_path):
     assert "4 of the 4 networks of this question have no diagnostics yet" in page
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_networks_that_were_not_examined_are_missed_aloud(tmp_path):
     models = make_question("d", [{"model": "dense"}, {"model": "conv"}], ["shifts"], epochs=1)
     write_report(make_answers([models], seeds=2), tmp_path)
@@ -414,6 +424,7 @@ def test_nothing_that_a_lab_file_says_becomes_markup(tmp_path):
         assert "<script" not in path.read_text("utf-8")
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_lab_without_runs_questions_or_claims_still_gives_a_report(tmp_path):
     full = make_answers([make_question("a", [{"neurons": n} for n in (8, 16)])])
     answer = full.questions[0]
@@ -426,6 +437,7 @@ def test_a_lab_without_runs_questions_or_claims_still_gives_a_report(tmp_path):
     assert "10 runs are missing" in (tmp_path / "0/report.html").read_text("utf-8")
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_an_old_report_is_replaced_and_other_files_are_left_alone(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "report.html").write_text("old")
@@ -465,6 +477,7 @@ def test_an_unknown_language_is_refused_before_anything_is_written(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize(
     ("language", "said"), [("en", "at most 1500 images"), ("sv", "1500 bilder")]
 )
@@ -482,6 +495,7 @@ def test_results_and_page_agree(written, page):
         assert question["answer"] == " ".join((question["lead"], *question["more"]))
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("language", ["en", "sv"])
 def test_a_lab_that_ran_out_of_time_has_a_report_with_the_figures_that_it_has_runs_for(
     tmp_path, language

@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from siffra.config.metrics import Metric
 from siffra.lab.answers import QuestionAnswer
 from siffra.lab.stats.summaries import Curve, curve, metric_curve
 from siffra.report.figures import style
@@ -18,6 +17,7 @@ from siffra.report.text.labels import (
     short_level_name,
     varied_heading,
     varied_name,
+    with_curves,
 )
 from siffra.report.text.messages import Words, capital
 from siffra.training.scored_sets import CURVE_IMAGES
@@ -75,16 +75,6 @@ def has_any(answer: QuestionAnswer) -> bool:
     if answer.question.metrics:
         return bool(with_curves(answer))
     return any(len(record.epochs) > 1 for level in answer.levels for record in level.trained)
-
-
-def with_curves(answer: QuestionAnswer) -> list[Metric]:
-    """Those of the question's own metrics of which there are curves."""
-    records = [record for level in answer.levels for record in level.trained]
-    return [
-        m
-        for m in answer.question.metrics
-        if any(len(r.curves.get(m.name, ())) > 1 for r in records)
-    ]
 
 
 def caption(answer: QuestionAnswer, words: Words) -> str:

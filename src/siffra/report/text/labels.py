@@ -5,9 +5,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from siffra.config.metrics import is_number
+from siffra.config.metrics import Metric, is_number
 from siffra.data.shifted import SHIFTED
-from siffra.lab.answers import ExperimentAnswer, LevelAnswer
+from siffra.lab.answers import ExperimentAnswer, LevelAnswer, QuestionAnswer
 from siffra.lab.plan.plan import Level, Question
 from siffra.report.model.measured import Measured
 from siffra.report.text.messages import Words, capital
@@ -32,6 +32,16 @@ def sets_of(measured: Iterable[LevelAnswer | ExperimentAnswer | Measured]) -> tu
     """The sets that a report on these shows."""
     known = {name for each in measured for name in each.accuracy}
     return tuple(name for name in SETS if name in known)
+
+
+def with_curves(answer: QuestionAnswer) -> list[Metric]:
+    """Those of the question's own metrics of which there are curves."""
+    records = [record for level in answer.levels for record in level.trained]
+    return [
+        m
+        for m in answer.question.metrics
+        if any(len(r.curves.get(m.name, ())) > 1 for r in records)
+    ]
 
 
 def confused_sets(levels: Sequence[LevelAnswer | ExperimentAnswer]) -> tuple[str, ...]:
