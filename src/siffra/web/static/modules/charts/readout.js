@@ -28,7 +28,7 @@ export function readout(at, zoomed) {
     fill(box, h("p", {}, title), h("ul", {}, lines.map(line)));
     beside(u, u.valToPos(u.data[0][idx], "x"));
     u.over.setAttribute("aria-valuenow", u.data[0][idx]);
-    const said = lines.map(({ name, text }) => `${name} ${text}`).join(", ");
+    const said = lines.map(({ name, text }) => `${name} ${text}`).join("; ");
     u.over.setAttribute("aria-valuetext", `${title}: ${said}`);
   }
 
