@@ -1,8 +1,10 @@
 """Compressed tables are read as what is in them, or refused by name; nothing is left behind."""
 
 import bz2
+import errno
 import gzip
 import lzma
+import os
 import tempfile
 import zipfile
 from io import BytesIO
@@ -113,4 +115,17 @@ def test_an_encrypted_archive_is_refused(tmp_path):
     path.write_bytes(content)
 
     with pytest.raises(ResultsError, match=r"encrypted; unpack it first"):
+        read_results(path)
+
+
+def test_a_full_disk_is_not_a_damaged_file(tmp_path, monkeypatch):
+    path = tmp_path / "runs.csv.gz"
+    path.write_bytes(gzip.compress(TEXT))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(compressed, "_copy", full)
+
+    with pytest.raises(ResultsError, match="No space left"):
         read_results(path)

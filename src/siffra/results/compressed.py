@@ -49,6 +49,8 @@ def unpacked(path: Path) -> Iterator[Path]:
         try:
             _unpack(path, inner)
         except _DAMAGED as error:
+            if isinstance(error, OSError) and error.errno:  # the system's: a full disk, say
+                raise
             raise refused("damaged", source=path) from error
         with inner.open("rb") as file:
             start = file.read(512)
