@@ -510,7 +510,9 @@ def test_a_lab_that_ran_out_of_time_has_a_report_with_the_figures_that_it_has_ru
         assert short[language] in text
         assert words_in(language).count("head.incomplete", 2)[2:] not in text
     drawn = {path.stem for path in (tmp_path / "figures").iterdir()}
-    assert {"a-curves", "d-confusion", "d-shifts", "e-levels", "f-heatmap", "experiments"} <= drawn
+    assert {"a-curves", "e-levels", "f-heatmap", "experiments"} <= drawn
+    # Of one of two models alone nothing is shown.
+    assert not [name for name in drawn if name.startswith(("c-", "d-"))]
     assert {"en": "the frame marks", "sv": "ramen markerar"}[language] not in page.text.lower()
 
 
