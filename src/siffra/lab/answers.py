@@ -64,7 +64,8 @@ class QuestionAnswer:
     two varied knobs, if all combinations were tried; else none.
 
     If a lab had no time for all levels, `untrained` has the indices of those that lack a first
-    look, which would take `first_look` wall seconds. What is best, or interacts, is then not known.
+    look of `first_runs` runs, which would take `first_look` wall seconds. What is best, or
+    interacts, is then not known.
     """
 
     question: Question
@@ -75,6 +76,12 @@ class QuestionAnswer:
     interactions: tuple[Interaction, ...] = ()
     untrained: tuple[int, ...] = ()
     first_look: float = 0.0
+    first_runs: int = 0
+
+    @property
+    def judged(self) -> tuple[LevelAnswer, ...]:
+        """The levels that had a first look, if any lack one: of others a few runs say nothing."""
+        return tuple(each for i, each in enumerate(self.levels) if i not in self.untrained)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +175,7 @@ def _short(answers: Answers, shortfall: Shortfall) -> Answers:
             interactions=(),
             untrained=tuple(i for i, is_seen in enumerate(seen) if not is_seen),
             first_look=shortfall.questions[of],
+            first_runs=len(first),
         )
 
     experiments = zip(answers.experiments, shortfall.experiments, strict=True)

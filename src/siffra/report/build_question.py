@@ -36,6 +36,7 @@ from siffra.report.text import numbers
 from siffra.report.text.ablation import added_note, ingredient_name
 from siffra.report.text.claimed import against_itself
 from siffra.report.text.failures import failure_text
+from siffra.report.text.findings import is_judged
 from siffra.report.text.ingredients import ingredients
 from siffra.report.text.interactions import interactions
 from siffra.report.text.labels import (
@@ -194,7 +195,9 @@ def _level(
         edge=tuple(edge.knob for edge in answer.edge),
         reported=dict(answer.level.reported),
         failure_text=failure_text(words, level_name(words, answer.level), answer.records),
-        remarks=remarks(words, answer, edge),
+        remarks=remarks(
+            words, answer, edge, 0 if is_judged(question, answer) else question.first_runs
+        ),
     )
 
 

@@ -12,13 +12,14 @@ from report.fake_answers import make_answers, make_question, study
 
 from siffra.config import Setting
 from siffra.lab.plan.plan import Experiment
-from siffra.lab.stats.summaries import Summary
+from siffra.lab.stats.summaries import Summary, summarise, summarise_accuracy
 from siffra.report.figures import confusion, figure_of, figures_of_experiments, for_page
 from siffra.report.figures.levels import beside
 from siffra.report.figures.style import colours, house_style, spread
-from siffra.report.text.labels import on_a_scale
+from siffra.report.text.labels import level_name, on_a_scale
 from siffra.report.text.messages import GAP, words_in
 from siffra.report.text.numbers import accuracy_number
+from siffra.system.load import Load
 
 WORDS = words_in("en")
 
@@ -346,3 +347,75 @@ def test_two_threads_that_draw_leave_matplotlib_s_style_as_it_was():
 
     assert others == [True]
     assert dict(mpl.rcParams) == before
+
+
+class TestLevelsThatAreNotJudged:
+    """Those with fewer runs than a first look: drawn otherwise, with how many, and never named."""
+
+    GRID = tuple({"kernel_size": k, "strides": s} for k in (4, 8) for s in (1, 3))
+
+    def sketch(self, kind, levels=None):
+        """The figure of levels of which the best has a single run, and the worst two."""
+        varied, base = levels or NEURONS[:4], {"model": "conv"} if levels else {}
+        answers = make_answers([make_question("a", varied, [kind], base=base, epochs=3)], seeds=5)
+        answer = answers.questions[0]
+        order = sorted(range(4), key=lambda i: answer.levels[i].accuracy["test"].mean)
+        few = {order[-1]: 1, order[0]: 2}
+        parts = [
+            replace(
+                level,
+                records=(kept := level.records[: few.get(i, 5)]),
+                accuracy={name: summarise_accuracy(kept, name) for name in level.accuracy},
+                seconds=summarise([run.seconds for run in kept], "ratio"),
+            )
+            for i, level in enumerate(answer.levels)
+        ]
+        answer = replace(
+            answer, levels=tuple(parts), untrained=tuple(sorted(few)), first_runs=5, edge=()
+        )
+        sketch = figure_of(kind, answer, WORDS, None)
+        assert sketch is not None
+        names = [level_name(WORDS, answer.levels[i].level) for i in sorted(few)]
+        return sketch, names
+
+    @pytest.mark.parametrize(
+        ("kind", "mark"),
+        [("levels", "hollow"), ("curves", "pale"), ("classes", ""), ("confusion", "")],
+    )
+    def test_no_caption_names_one(self, kind, mark):
+        sketch, names = self.sketch(kind)
+        assert not any(name in sketch.caption for name in names)
+        assert "5 seeds" in sketch.caption
+        assert not mark or f"{mark}: fewer than 5 runs, so not judged" in sketch.caption
+
+    def test_nor_does_that_of_a_grid(self):
+        sketch, names = self.sketch("heatmap", self.GRID)
+        assert not any(name in sketch.caption for name in names)
+        assert "without a colour: fewer than 5 runs, so not judged" in sketch.caption
+
+    @pytest.mark.parametrize("kind", ["levels", "curves"])
+    def test_how_many_runs_they_have_stands_by_their_names(self, kind):
+        written = " ".join(texts(self.sketch(kind)[0].drawing())).replace(GAP, " ")
+        assert {n for n in range(1, 6) if f"n = {n}" in written} == {1, 2}
+
+    def test_or_in_their_cells(self):
+        written = " ".join(texts(self.sketch("heatmap", self.GRID)[0].drawing())).replace(GAP, " ")
+        assert written.count("n = 1") == written.count("n = 2") == 4  # a panel a set, and time
+
+
+def test_a_caption_quotes_no_run_times_of_a_busy_machine():
+    question = make_question("a", RATES, ["levels"], epochs=2)
+    quiet = make_answers([question], seeds=3).questions[0]
+    load = Load(wall=9.0, cpu=3.0, waited=6.0)
+    levels = [
+        replace(
+            level, records=tuple(run.model_copy(update={"load": load}) for run in level.records)
+        )
+        for level in quiet.levels
+    ]
+    told = figure_of("levels", quiet, WORDS, None)
+    busy = figure_of("levels", replace(quiet, levels=tuple(levels)), WORDS, None)
+    assert told is not None
+    assert busy is not None
+    assert "training time from" in told.caption
+    assert "training time" not in busy.caption

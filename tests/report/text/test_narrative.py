@@ -19,7 +19,9 @@ from siffra.lab.stats.edges import Edge
 from siffra.report.build_question import build_claim, build_question
 from siffra.report.render.terminal import answer_text
 from siffra.report.text.decided import factor_words
+from siffra.report.text.labels import level_name
 from siffra.report.text.messages import words_in
+from siffra.report.text.narrative import answer_sentences
 from siffra.report.text.tables import levels_table
 from siffra.report.text.verdicts import summary_sentence, verdict_name
 from siffra.system.load import Load
@@ -382,8 +384,14 @@ class TestOutOfTime:
     @pytest.mark.parametrize(
         ("language", "start"),
         [
-            ("en", "There was not enough time for the convolutional model: a first look at all "),
-            ("sv", "Tiden räckte inte för faltningsmodellen: en första analys av alla nivåer "),
+            (
+                "en",
+                "Not judged for lack of time: the convolutional model (no run); a first look at ",
+            ),
+            (
+                "sv",
+                "Ej bedömt av tidsbrist: faltningsmodellen (ingen körning); en första analys av ",
+            ),
         ],
     )
     def test_the_levels_are_named_and_the_time_that_they_would_take(self, language, start):
@@ -409,9 +417,23 @@ class TestOutOfTime:
 
     def test_a_level_is_above_all_others_of_those_that_were_trained(self):
         whole = question("a", study())
-        short = replace(whole, untrained=(2,), first_look=60.0)
+        short = replace(whole, untrained=(2,), first_look=60.0, first_runs=5)
         said = plain(answer_sentence(short))
-        assert "on the test set (of the levels that were trained) is highest with learning" in said
+        assert "(of the levels that are judged)" in said
+
+    def test_of_a_level_with_a_few_runs_nothing_is_said_but_how_many_they_are(self):
+        whole = question("d", study())
+        level = replace(whole.levels[1], records=whole.levels[1].records[:3])
+        levels = (whole.levels[0], level, *whole.levels[2:])
+        few = replace(whole, levels=levels, untrained=(1,), first_look=60.0, first_runs=5)
+        named = level_name(words_in("en"), level.level)
+        sentences = answer_sentences(replace(few, claims=()), words_in("en"))
+        assert plain(sentences[0]).startswith(
+            f"Not judged for lack of time: {named} (fewer than 5 runs: 3)"
+        )
+        assert not any(named in sentence for sentence in sentences[1:])
+        remarks = [each.remarks for each in build_question(few, words_in("en")).levels]
+        assert remarks == ["", "fewer than 5 runs: not judged"]
 
     def test_no_level_is_marked_as_best_and_no_edge_or_interaction_told(self):
         for name in "cdefg":

@@ -55,6 +55,9 @@ _OF_NETWORKS = {
 _FEW_LEVELS = ("map", "mistakes", "weights")
 """Kinds in which a level takes much room, so that of many levels only some are shown."""
 
+_OF_JUDGED = ("confusion", "classes", *EXAMINED)
+"""Kinds that show only levels that had a first look: a figure of few runs reads as the rule."""
+
 OF_EXPERIMENTS: tuple[Kind, ...] = ("shifts", "confusion", "mistakes", "calibration")
 """What is drawn of a lab's experiments, beside the figure that compares them all."""
 
@@ -109,14 +112,18 @@ def figure_of(
     """One of a question's figures; None if there is nothing to draw it from."""
     name = safe_name(f"{answer.question.id}-{kind}")
     trained = sum(bool(level.trained) for level in answer.levels)
-    if trained < min(2, len(answer.levels)):  # one level of several shows nothing of the question
+    fewest = min(2, len(answer.levels))  # one level of several shows nothing of the question
+    if trained < fewest:
+        return None
+    judged = [level for level in answer.judged if level.trained]
+    if kind in _OF_JUDGED and len(judged) < fewest:
         return None
     if kind == "curves" and not curves.has_any(answer):
         return None
     if kind == "heatmap" and len(answer.question.vary) != 2:
         return None
     if kind in EXAMINED:
-        shown = confusion.shown(answer) if kind in _FEW_LEVELS else answer.levels
+        shown = confusion.shown(answer) if kind in _FEW_LEVELS else judged
         named = _named(shown, words, examined, level_name)
         short = named if kind in _FEW_LEVELS else _named(shown, words, examined, short_level_name)
         title = varied_heading(words, answer.question)
@@ -124,7 +131,7 @@ def figure_of(
     if kind == "confusion":
         shown = confusion.shown(answer)
         names = [level_name(words, level.level) for level in shown]
-        more = words("caption.some_levels", n=trained) if len(shown) < trained else ""
+        more = words("caption.some_levels", n=len(judged)) if len(shown) < len(judged) else ""
         return _confusion(name, shown, names, words, more)
     module = _OF_RECORDS[kind]
     return Sketch(name, module.caption(answer, words), partial(module.draw, answer, words))

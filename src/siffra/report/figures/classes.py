@@ -54,7 +54,7 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
 
 def caption(answer: QuestionAnswer, words: Words) -> str:
     """The class that each level is worst at, on the test set and on the first shifted one."""
-    levels = [level for level in answer.levels if level.trained]
+    levels = [level for level in answer.judged if level.trained]
     runs = [len(level.trained) for level in levels]
     sentences = []
     for name in sets_of(levels)[:2]:

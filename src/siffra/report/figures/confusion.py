@@ -107,8 +107,8 @@ def _largest_difference(levels: Sequence[Seen], names: Sequence[str], words: Wor
 
 
 def shown(answer: QuestionAnswer) -> list[LevelAnswer]:
-    """The levels with matrices: all, or, of many, the first ones and the best."""
-    return few([level for level in answer.levels if level.trained], answer.levels[answer.best])
+    """The judged levels with matrices: all, or, of many, the first ones and the best."""
+    return few([level for level in answer.judged if level.trained], answer.levels[answer.best])
 
 
 def few(seen: Sequence[Seen], best: Seen) -> list[Seen]:

@@ -1,6 +1,7 @@
 """Accuracy against epochs, one line a level, on the test set and the shifted ones; or metrics."""
 
 import math
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -9,7 +10,10 @@ from matplotlib.ticker import MaxNLocator
 from siffra.lab.answers import QuestionAnswer
 from siffra.lab.stats.summaries import Curve, curve, metric_curve
 from siffra.report.figures import style
+from siffra.report.figures.levels import few_words, runs_told, with_runs
+from siffra.report.figures.networks import clauses
 from siffra.report.text import numbers
+from siffra.report.text.findings import is_judged
 from siffra.report.text.labels import (
     level_name,
     levels_name,
@@ -26,6 +30,8 @@ from siffra.training.scores import epochs_to
 _MANY = 7
 _NEAR = 0.01
 """A curve has arrived when it is within one percentage point of the best end."""
+_PALE = 0.5
+"""How opaque the curves are of levels that are not judged."""
 _SHORT = 10
 """Characters of names that stand at the ends of their curves; longer ones make a legend."""
 
@@ -37,7 +43,10 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
     seen = [level for level in answer.levels if level.trained]
     colours = style.colours(len(seen))
     band = 0.18 if len(seen) < _MANY else 0.05
-    names = [short_level_name(words, level.level) for level in seen]
+    names = [
+        with_runs(words, answer, level, short_level_name(words, level.level)) for level in seen
+    ]
+    is_few = [not is_judged(answer, level) for level in seen]
     paths = [
         *([_numbered(curve(level.records, name)) for level in seen] for name in sets),
         *([metric_curve(level.records, metric) for level in seen] for metric in metrics),
@@ -46,7 +55,10 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
     at_ends = len(seen) < _MANY and len(lasts) == 1 and max(map(len, names)) <= _SHORT
     for axis, each in zip(axes, paths, strict=True):
         for i, ((epochs, path), colour) in enumerate(zip(each, colours, strict=True)):
-            axis.plot(epochs, path.mean, color=colour, linestyle=style.dashes(i), zorder=3)
+            pale: dict[str, Any] = {"alpha": _PALE, "lw": 1.0} if is_few[i] else {}
+            axis.plot(epochs, path.mean, color=colour, linestyle=style.dashes(i), zorder=3, **pale)
+            if is_few[i]:
+                continue
             axis.fill_between(epochs, path.low, path.high, color=colour, alpha=band, lw=0)
         if at_ends:
             ends = [path.mean[-1] if len(epochs) else math.nan for epochs, path in each]
@@ -79,13 +91,19 @@ def has_any(answer: QuestionAnswer) -> bool:
 
 def caption(answer: QuestionAnswer, words: Words) -> str:
     """Which level comes first near the best accuracy, and which last."""
-    levels = [level for level in answer.levels if level.trained]
+    levels = [level for level in answer.judged if level.trained]
+    few = few_words(answer, words, "caption.pale")
     by = varied_name(words, answer.question)
     if answer.question.metrics:
         names = words.listing(metric.name for metric in with_curves(answer))
         key = "caption.metric_curves"
-        runs = [len(level.trained) for level in levels]
-        return numbers.over_seeds(words, key, runs, of=names, by=by)
+        how = numbers.over_seeds(words, key, runs_told(answer), of=names, by=by)
+        return clauses(how, few)
+    images = words.exact(CURVE_IMAGES)
+    how = numbers.over_seeds(words, "caption.curves", runs_told(answer), by=by, images=images)
+    how = clauses(how, few)
+    if len(levels) < min(2, len(answer.levels)):
+        return how
     paths = [curve(level.records, "test").mean for level in levels]
     target = max(path[-1] for path in paths) - _NEAR
     reached = [epochs_to(target, path.tolist()) for path in paths]
@@ -98,7 +116,4 @@ def caption(answer: QuestionAnswer, words: Words) -> str:
     never = [level.level for level, epoch in zip(levels, reached, strict=True) if epoch is None]
     if never:
         text += words("caption.never", levels=levels_name(words, never))
-    runs = [len(level.trained) for level in levels]
-    images = words.exact(CURVE_IMAGES)
-    how = numbers.over_seeds(words, "caption.curves", runs, by=by, images=images)
     return f"{how} {text}."

@@ -17,6 +17,7 @@ from siffra.lab.stats.summaries import Summary
 from siffra.report.figures import style
 from siffra.report.figures.networks import clauses, joined
 from siffra.report.text import numbers
+from siffra.report.text.findings import is_judged
 from siffra.report.text.labels import (
     are_numbered,
     knob_axis_name,
@@ -32,6 +33,8 @@ from siffra.report.text.labels import (
 from siffra.report.text.messages import Words, capital
 
 _COLOUR, _REPORTED = style.OKABE_ITO[0], style.OKABE_ITO[1]
+_HOLLOW = 3.0
+"""How large the points are of levels that are not judged."""
 _DOTS, _DOT = 46, 0.013
 """How many points fit under each other in a panel, and how much of its width one takes."""
 _AXIS = 44
@@ -75,11 +78,11 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
 
 def caption(answer: QuestionAnswer, words: Words) -> str:
     """The lowest and the highest accuracy (or metric), and the shortest and the longest time."""
-    levels = [level for level in answer.levels if level.trained]
-    how = numbers.over_seeds(words, "caption.levels", [len(level.trained) for level in levels])
+    how = numbers.over_seeds(words, "caption.levels", runs_told(answer))
+    numbered = words("caption.numbered") if are_numbered(words, answer.question) else ""
     return joined(
-        clauses(how, words("caption.numbered") if are_numbered(words, answer.question) else ""),
-        ranges_of_metrics(answer, words) if answer.question.metrics else _ranges(levels, words),
+        clauses(how, numbered, few_words(answer, words, "caption.hollow")),
+        ranges_of_metrics(answer, words) if answer.question.metrics else _ranges(answer, words),
     )
 
 
@@ -87,7 +90,7 @@ def ranges_of_metrics(answer: QuestionAnswer, words: Words) -> str:
     """From which mean to which each metric ranges, and at which levels."""
     sentences = []
     for metric in answer.question.metrics:
-        levels = [level for level in answer.levels if level.metrics[metric.name].values]
+        levels = [level for level in answer.judged if level.metrics[metric.name].values]
         by_mean = sorted(levels, key=lambda level: level.metrics[metric.name].mean)
         for low, high in [(by_mean[0], by_mean[-1])] if by_mean else []:
             sentences.append(
@@ -103,12 +106,38 @@ def ranges_of_metrics(answer: QuestionAnswer, words: Words) -> str:
     return clauses(*sentences)
 
 
-def _ranges(levels: Sequence[LevelAnswer], words: Words) -> str:
+def runs_told(answer: QuestionAnswer) -> list[int]:
+    """The runs of each judged level, or of all where none is, of those with any that trained."""
+    counts = [len(level.trained) for level in answer.judged if level.trained]
+    return counts or [len(level.trained) for level in answer.levels if level.trained]
+
+
+def with_runs(
+    words: Words, answer: QuestionAnswer, level: LevelAnswer, name: str, key: str = "figure.runs_of"
+) -> str:
+    """A level's name; of one with runs that is not judged, also how many they are."""
+    if is_judged(answer, level) or not level.records:
+        return name
+    return words(key, value=name, n=len(level.records))
+
+
+def few_words(answer: QuestionAnswer, words: Words, key: str) -> str:
+    """What is said of levels with runs that are too few for their first look; "" without any."""
+    if not any(level.records and not is_judged(answer, level) for level in answer.levels):
+        return ""
+    return words(key, of=answer.first_runs)
+
+
+def _ranges(answer: QuestionAnswer, words: Words) -> str:
+    levels = [level for level in answer.judged if level.trained]
+    if len(levels) < min(2, len(answer.levels)):
+        return ""
     by_accuracy = sorted(levels, key=lambda level: level.accuracy["test"].mean)
     by_time = sorted(levels, key=lambda level: level.seconds.mean)
     low, high, fast, slow = by_accuracy[0], by_accuracy[-1], by_time[0], by_time[-1]
+    is_busy = any(record.is_busy for level in levels for record in level.records)
     return words(
-        "caption.ranges",
+        "caption.ranges_busy" if is_busy else "caption.ranges",
         low=numbers.accuracy(words, low.accuracy["test"]),
         low_level=level_name(words, low.level),
         high=numbers.accuracy(words, high.accuracy["test"]),
@@ -151,20 +180,28 @@ def _panel(
     heights = _heights([summary for level in answer.levels if (summary := get(level))], reported)
     means = []
     for place, level in zip(places, answer.levels, strict=True):
-        summary = get(level)
+        summary, is_few = get(level), not is_judged(answer, level)
         if reported != "seconds":
             # Without an accuracy, a diverged run stands below all that have one.
             at_bottom = {"transform": axis.get_xaxis_transform(), "clip_on": False}
             for _ in range(level.diverged):
                 axis.plot(place + aside, 0.01, "x", color=_COLOUR, ms=4.5, mew=0.8, **at_bottom)
         if summary and summary.values:
-            means.append((place, summary.mean))
+            if not is_few:
+                means.append((place, summary.mean))
             # Only of its time is anything known of a run that diverged.
             crosses = [record.diverged for record in level.records] if reported == "seconds" else []
             slots = beside(heights(summary.values))
             step = min(_DOT * span, room / max(*slots, 1))
-            _points(axis, [place + aside + step * slot for slot in slots], summary.values, crosses)
-            _mean(axis, place, summary)
+            _points(
+                axis,
+                [place + aside + step * slot for slot in slots],
+                summary.values,
+                crosses,
+                is_few,
+            )
+            if not is_few:
+                _mean(axis, place, summary)
         if reported in level.level.reported:
             figure = level.level.reported[reported]
             axis.plot(
@@ -206,14 +243,25 @@ def beside(heights: Sequence[float]) -> list[int]:
 
 
 def _points(
-    axis: Axes, places: Sequence[float], values: Sequence[float], crosses: Sequence[bool] = ()
+    axis: Axes,
+    places: Sequence[float],
+    values: Sequence[float],
+    crosses: Sequence[bool],
+    is_few: bool,
 ) -> None:
-    """Every run, a little to the right of their mean; `crosses` says which get one."""
+    """Every run, a little to the right of their mean; `crosses` says which get one.
+
+    Those of a level that is not judged are hollow.
+    """
     marked = list(itertools.zip_longest(places, values, crosses, fillvalue=False))
-    for cross, marker, size in ((False, ".", 5.5), (True, "x", 4.5)):
+    for cross, marker, size in (
+        (False, "o" if is_few else ".", _HOLLOW if is_few else 5.5),
+        (True, "x", 4.5),
+    ):
         points = [(x, y) for x, y, is_cross in marked if is_cross == cross]
         if points:  # one artist for all: making and drawing one takes as long as a hundred points
             look: dict[str, Any] = {"color": _COLOUR, "alpha": 0.6, "mew": 0.8, "zorder": 3}
+            look |= {"mfc": "none"} if is_few else {}
             axis.plot(*zip(*points, strict=True), marker, ms=size, **look)
 
 
@@ -227,6 +275,10 @@ def _knob_axis(axis: Axes, answer: QuestionAnswer, words: Words, places: Sequenc
     labels = [short_level_name(words, level.level) for level in answer.levels]
     if are_numbered(words, answer.question):
         labels = [str(number) for number in range(1, len(labels) + 1)]
+    labels = [
+        with_runs(words, answer, level, label, "figure.cell")
+        for level, label in zip(answer.levels, labels, strict=True)
+    ]
     categories = not on_a_scale(answer.question)
     shown = list(range(len(labels))) if categories else _room_for(places, labels)
     axis.xaxis.set_major_locator(FixedLocator([places[i] for i in shown]))
@@ -256,9 +308,10 @@ def _room_for(places: Sequence[float], labels: Sequence[str]) -> list[int]:
     """The labels to be shown so that none runs into the next: the outermost, then from below."""
     order = sorted(range(len(places)), key=places.__getitem__)
     scale = _AXIS / ((places[order[-1]] - places[order[0]]) or 1.0)
+    widths = [max(map(len, label.split("\n"))) for label in labels]
 
     def apart(i: int, j: int) -> bool:
-        return abs(places[i] - places[j]) * scale >= (len(labels[i]) + len(labels[j])) / 2 + 1
+        return abs(places[i] - places[j]) * scale >= (widths[i] + widths[j]) / 2 + 1
 
     shown = [order[0]]
     last = order[-1]
@@ -273,6 +326,9 @@ def _legend(figure: Figure, answer: QuestionAnswer, words: Words) -> None:
     dot = Line2D([], [], ls="", marker=".", color=_COLOUR, ms=5.5, alpha=0.6)
     bar = Line2D([], [], ls="", marker="_", color=_COLOUR, ms=9, mew=2)
     handles, labels = [dot, bar], [words("figure.each_seed"), words("figure.mean_interval")]
+    if few := few_words(answer, words, "figure.few"):
+        handles.append(Line2D([], [], ls="", marker="o", mfc="none", color=_COLOUR, ms=_HOLLOW))
+        labels.append(few)
     if any(level.diverged for level in answer.levels):
         handles.append(Line2D([], [], ls="", marker="x", color=_COLOUR, ms=4.5))
         labels.append(words("figure.diverged"))

@@ -41,7 +41,7 @@ def added_sentence(words: Words, found: Findings) -> str:
     ]
     if max(part.seeds for part in parts) < 2:
         effects = [words("added.single")]
-    elif rest := len(parts) - len(effects):
+    elif rest := len(found.judged) - len(effects):
         effects.append(words.count("added.rest" if effects else "added.none", rest))
     return words(
         "added.lead",

@@ -70,13 +70,15 @@ class Findings:
 
     `standings` are by set, of those that the answer tells of. `times` is None if no two levels
     are shown to differ. `added` has, by the place of an ingredient, what it is shown to change:
-    sets, and `seconds`; 1 for more with it and -1 for less.
+    sets, and `seconds`; 1 for more with it and -1 for less. `judged` are the places of those that
+    had a first look.
     """
 
     standings: Mapping[str, Standing] = field(default_factory=dict)
     times: TimesApart | None = None
     recipe: Ingredients | None = None
     added: Mapping[tuple[int, str], int] = field(default_factory=dict)
+    judged: tuple[int, ...] = ()
 
     @property
     def any(self) -> bool:
@@ -92,7 +94,13 @@ def findings(answer: QuestionAnswer) -> Findings:
     error = ERROR if _is_open(answer) else 0.0
     recipe = ingredients(answer)
     if recipe is not None:
-        return Findings(recipe=recipe, added=_added(answer, recipe, error))
+        judged = tuple(
+            i
+            for i, part in enumerate(recipe.parts)
+            if is_judged(answer, recipe.whole, part.without)
+        )
+        added = _added(answer, recipe, error, judged)
+        return Findings(recipe=recipe, added=added, judged=judged)
     sets = sets_told(answer)
     fast_first = timed(answer)
     shares = len(sets) + (len(fast_first) > 1)
@@ -108,12 +116,17 @@ def seen(answer: QuestionAnswer) -> list[LevelAnswer]:
 
 
 def training(answer: QuestionAnswer) -> list[LevelAnswer]:
-    """The levels of which at least half of the runs train; the others have no place in an order."""
+    """The levels that have a place in an order: judged, and half of their runs or more train."""
     return [
         level
-        for level in answer.levels
+        for level in answer.judged
         if level.records and 2 * len(trained_runs(level)) >= len(level.records)
     ]
+
+
+def is_judged(answer: QuestionAnswer, *levels: LevelAnswer) -> bool:
+    """Whether all of these levels of a question had a first look."""
+    return all(any(level is judged for judged in answer.judged) for level in levels)
 
 
 def trained_runs(level: LevelAnswer) -> list[Record]:
@@ -206,11 +219,14 @@ def _times_apart(
     return TimesApart(fast, slow, comparison.estimate(share))
 
 
-def _added(answer: QuestionAnswer, recipe: Ingredients, error: float) -> dict[tuple[int, str], int]:
+def _added(
+    answer: QuestionAnswer, recipe: Ingredients, error: float, parts: Sequence[int]
+) -> dict[tuple[int, str], int]:
     """What each ingredient is shown to change: by a claim about it, else by its own comparison."""
     shown: dict[tuple[int, str], int] = {}
     judged: dict[tuple[int, str], Comparison] = {}
-    for i, part in enumerate(recipe.parts):
+    for i in parts:
+        part = recipe.parts[i]
         for what in (*part.accuracy, "seconds"):
             metric: str = "seconds" if what == "seconds" else "accuracy"
             on = "" if what == "seconds" else what

@@ -81,21 +81,35 @@ def busy_sentence(words: Words, records: Sequence[Record], *, any_timed: bool) -
 
 
 def no_time(words: Words, answer: QuestionAnswer) -> str:
-    """For which levels there was no time; "" if there was for all."""
-    if not answer.untrained:
-        return ""
+    """Which levels had no time for a first look, and how many runs; "" if all had one."""
+    by_runs: dict[int, list[Level]] = {}
+    for i in answer.untrained:
+        by_runs.setdefault(len(answer.levels[i].records), []).append(answer.levels[i].level)
     time = numbers.span(words, answer.first_look)
-    if len(answer.untrained) == len(answer.levels):
+    if by_runs.keys() == {0} and not answer.judged:
         return words("answer.no_time", time=time)
-    names = levels_name(words, [answer.levels[i].level for i in answer.untrained])
-    return words("answer.no_time_for", levels=names, time=time)
+    levels = "; ".join(
+        words(
+            "answer.few" if n else "answer.none",
+            levels=levels_name(words, by_runs[n]),
+            n=n,
+            of=answer.first_runs,
+        )
+        for n in sorted(by_runs, reverse=True)
+    )
+    return words("answer.no_time_for", levels=levels, time=time) if levels else ""
 
 
-def remarks(words: Words, level: LevelAnswer, edge: Sequence[Edge] | None) -> str:
-    """What is unusual about a level, or chosen; `edge` is that of the best one (None: another)."""
+def remarks(words: Words, level: LevelAnswer, edge: Sequence[Edge] | None, fewest: int = 0) -> str:
+    """What is unusual about a level, or chosen; `edge` is that of the best one (None: another).
+
+    One with fewer runs than its first look takes, of `fewest`, is not judged.
+    """
     runs = len(level.records)
     parts = [words("table.best")] if edge is not None and level.trained else []
     parts += [_at_the_edge(words, side) for side in edge or ()]
+    if fewest and runs:
+        parts.append(words("table.few", of=fewest))
     if level.diverged:
         parts.append(words("table.diverged", down=level.diverged, n=runs))
     parts += [
