@@ -101,8 +101,8 @@ def test_the_page_needs_nothing_but_itself(page, written):
     assert "script" not in page.tags
     assert "link" not in page.tags
     assert all(a.startswith(("#", "data:image/png;base64,")) for a in page.addresses)
-    # Once at a glance, and once where the claim is told.
-    assert page.tags.count("svg") + page.tags.count("img") == 13 + 2 * lines
+    # Once at a glance, and once where the claim is told; five explain them.
+    assert page.tags.count("svg") + page.tags.count("img") == 13 + 5 + 2 * lines
 
 
 def test_every_link_of_the_page_leads_somewhere_and_ids_are_unique(page):
@@ -162,7 +162,7 @@ def test_an_answer_says_how_often_each_author_was_right(tmp_path):
 
 
 @pytest.mark.usefixtures("unpainted")
-def test_sizes_of_sets_and_shifts_and_the_length_of_training_stand_before_the_summary(tmp_path):
+def test_sizes_of_sets_and_shifts_and_the_length_of_training_stand_before_the_verdicts(tmp_path):
     answers = study(seeds=2, epochs=3)
     made = make_examined(answers)
     strengths = {"moved": 10.0, "rotated": 36.0}
@@ -172,8 +172,8 @@ def test_sizes_of_sets_and_shifts_and_the_length_of_training_stand_before_the_su
 
     shortened = read_report(tmp_path).shortened
     assert shortened is not None
-    for name, summary in (("report.html", "Summary</h2>"), ("report.md", "## Summary")):
-        head, _, _ = (tmp_path / name).read_text("utf-8").partition(summary)
+    for name in ("report.html", "report.md"):
+        head, _, _ = (tmp_path / name).read_text("utf-8").partition("All verdicts at a glance")
         assert "40 training, 40 validation and 40 test images" in head
         assert "moved by up to 10 pixels" in head
         assert "rotated by up to 36 degrees" in head
@@ -198,8 +198,31 @@ def test_it_opens_with_how_many_held(written, page):
     assert report.summary in (written[0] / "report.md").read_text("utf-8")[:800]
 
 
-def test_claims_that_are_open_or_not_tested_are_folded(written):
+def test_counts_and_the_most_wrong_claims_come_before_every_note(tmp_path):
+    write_report(study(seeds=2, epochs=3), tmp_path)
+    report = read_report(tmp_path)
+    said = html.unescape((tmp_path / "report.html").read_text("utf-8"))
+    assert report.shortened is not None
+
+    order = [report.summary, 'class="tally"', report.shortened.text, 'class="glance"']
+    assert sorted(order, key=said.index) == order
+
+
+def test_the_verdicts_at_a_glance_say_which_side_is_the_claims_and_fold_open_claims(written):
     html = (written[0] / "report.html").read_text("utf-8")
+    glance_html = html.partition('<div class="glance">')[2].partition("</div>")[0]
+    sides = re.sub(r"<[^>]*>", " ", glance_html.partition("</p>")[0])
+    folded = "".join(re.findall(r"<details>.*?</details>", glance_html, re.DOTALL))
+    report = read_report(written[0])
+    are_open = [claim.verdict in ("inconclusive", "not tested") for claim in report.claims]
+
+    assert sides.split() == "← against the claim for the claim →".split()
+    assert glance_html.count("<li ") == len(report.claims)
+    assert folded.count("<li ") == sum(are_open) > 0
+
+
+def test_claims_that_are_open_or_not_tested_are_folded(written):
+    html = (written[0] / "report.html").read_text("utf-8").partition("Contents</h3>")[2]
     folded = re.findall(r"<details.*?</details>", html, re.DOTALL)
     report = read_report(written[0])
     open_claims = [c for c in report.claims if c.verdict in ("inconclusive", "not tested")]
