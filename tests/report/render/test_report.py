@@ -216,7 +216,7 @@ def test_the_verdicts_at_a_glance_say_which_side_is_the_claims_and_fold_open_cla
     report = read_report(written[0])
     are_open = [claim.verdict in ("inconclusive", "not tested") for claim in report.claims]
 
-    assert sides.split() == "← against the claim for the claim →".split()
+    assert " ".join(sides.split()) == "← against the claim for the claim →"
     assert glance_html.count("<li ") == len(report.claims)
     assert folded.count("<li ") == sum(are_open) > 0
 
