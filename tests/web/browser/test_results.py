@@ -217,6 +217,34 @@ def test_more_than_two_runs_are_compared_in_one_chart(page, tiny):
     expect(page.locator(".uplot .ends button").first).to_have_attribute("aria-pressed", "false")
 
 
+@pytest.mark.parametrize("runs", [1, 2, 3, 4])
+def test_of_however_many_runs_headings_are_of_one_size_and_matrices_whole(page, bench, tiny, runs):
+    keys = [run["key"] for run in bench.call("GET", f"/api/runs?where=dataset%3D{tiny}")["runs"]]
+    page.goto(page.url.partition("#")[0] + f"#/runs/{'/'.join(keys[:runs])}")
+    expect(page.locator("table.confusion")).to_have_count(runs)
+
+    sizes = "all => [...new Set(all.map(each => getComputedStyle(each).fontSize))]"
+    assert page.locator("main h2").evaluate_all(sizes) == ["16px"]
+    cut = "all => all.filter(box => box.scrollWidth > box.clientWidth).length"
+    assert page.locator(".scroll:has(.confusion)").evaluate_all(cut) == 0
+
+
+def test_what_is_wider_than_a_phone_says_so_and_is_scrolled_by_keys(page, tiny):
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(page.url.partition("#")[0] + f"#/runs?where=dataset%3D{tiny}")
+    page.locator("table.runs tbody a").first.click()
+    box = page.get_by_role("group", name="Confusion matrix")
+    expect(box).to_have_attribute("tabindex", "0")
+    assert "gradient" in box.evaluate("box => getComputedStyle(box).backgroundImage")
+
+    box.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("box => box.scrollLeft > 0", arg=box.element_handle())
+
+    page.set_viewport_size({"width": 1280, "height": 740})
+    expect(box).not_to_have_attribute("tabindex", "0")
+
+
 def test_a_lab_that_was_stopped_before_its_first_run_promises_none(visit, bench, idle):
     bench.call("POST", "/api/jobs/pause")
     lab = bench.call("POST", "/api/study")["id"]

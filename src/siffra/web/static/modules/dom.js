@@ -15,6 +15,21 @@ export function s(name, attributes = {}, ...children) {
   return filled(document.createElementNS(SVG, name), attributes, children);
 }
 
+// What is wider than its box is a stop of the Tab key, so that arrow keys scroll it in every browser.
+const widths = new ResizeObserver((entries) => {
+  for (const host of new Set(entries.map(({ target }) => target.closest(".scroll")))) {
+    if (host && host.scrollWidth > host.clientWidth) host.tabIndex = 0;
+    else host?.removeAttribute("tabindex");
+  }
+});
+
+/** A box called `label` that scrolls where its `child`, a table, is wider. */
+export function scroller(label, child) {
+  const host = h("div", { class: "scroll", role: "group", "aria-label": label }, child);
+  [host, child].forEach((each) => widths.observe(each));
+  return host;
+}
+
 /** Put `children` in the place of what `element` holds; returns `element`. */
 export function fill(element, ...children) {
   element.replaceChildren(...nodes(children));

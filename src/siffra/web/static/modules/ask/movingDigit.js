@@ -23,7 +23,7 @@ export function movingDigit(host) {
   let timer = null;
   fill(
     host,
-    h("h3", {}, t("ui.ask.moving.title")),
+    h("h2", {}, t("ui.ask.moving.title")),
     h("div", { class: "moving" }, canvas, rows),
     where,
     h("p", { class: "row" }, again, h("a", { href: to(["playground"]) }, t("ui.ask.moving.more"))),

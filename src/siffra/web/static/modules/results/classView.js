@@ -1,7 +1,7 @@
 // The labs of the store as a class: a row a claim, a column a lab, as `siffra report --class` has it.
 
 import { onJobs } from "../jobs.js";
-import { fill, h, refill } from "../dom.js";
+import { fill, h, refill, scroller } from "../dom.js";
 import { to } from "../route.js";
 import { get, oneAtATime, tellRefusal } from "../server.js";
 import { count, language, t } from "../words.js";
@@ -111,7 +111,7 @@ function claims({ labs, questions }, by, orderBy) {
     "section",
     {},
     h("h2", {}, t("class.claims_head")),
-    h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": t("class.head") }, h("table", {}, h("thead", {}, head), body)),
+    scroller(t("class.claims_head"), h("table", {}, h("thead", {}, head), body)),
     h(
       "p",
       { class: "keys" },

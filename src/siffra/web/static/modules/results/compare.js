@@ -1,7 +1,7 @@
 // Runs side by side: the knobs in which they differ, and what that came to, each against the first.
 
 import { curvesChart } from "../charts/curves.js";
-import { fill, h } from "../dom.js";
+import { fill, h, scroller } from "../dom.js";
 import { to } from "../route.js";
 import { get, refusalOf } from "../server.js";
 import { capital, listing, measure, number, percent, t } from "../words.js";
@@ -92,30 +92,30 @@ function tables(runs, { differing, same_seed: sameSeed, differences }, chart, is
     "section",
     {},
     h("h2", {}, t("ui.compare.results")),
-    table(head(others.map(({ name }) => `${name} − ${first.name}`)), rows),
+    table(t("ui.compare.results"), head(others.map(({ name }) => `${name} − ${first.name}`)), rows),
   );
   const settings = h(
     "section",
     {},
     h("h2", {}, t("ui.compare.settings")),
     Object.keys(differing).length ? null : h("p", {}, t("ui.compare.no_difference")),
-    table(head([]), knobRows),
+    table(t("ui.compare.settings"), head([]), knobRows),
   );
   return [
     h("p", { class: "soft" }, t(sameSeed ? "ui.compare.same_seed" : "ui.compare.other_seed"), " ", t("ui.compare.caution")),
-    h("div", { class: runs.length > BESIDE ? null : "columns" }, h("div", {}, settings, results), !isProgram && chart.host),
+    h("div", { class: runs.length > BESIDE ? "full-width" : "columns" }, h("div", {}, settings, results), !isProgram && chart.host),
     isProgram && chart.host,
     !isProgram && runs.every(({ diverged }) => !diverged) &&
       h(
         "section",
-        { class: "confusing" },
+        { class: "full-width" },
         h("h2", {}, t("ui.run.confusion")),
         confusion(runs.map(({ name, confusion: bySet }) => ({ name, bySet }))),
       ),
   ];
 }
 
-function table(head, rows) {
+function table(label, head, rows) {
   const row = ([name, ...cells]) =>
     h(
       "tr",
@@ -123,7 +123,7 @@ function table(head, rows) {
       h("th", { scope: "row" }, name),
       cells.map((cell) => h("td", { class: "number" }, cell)),
     );
-  return h("div", { class: "scroll" }, h("table", {}, head, h("tbody", {}, rows.map(row))));
+  return scroller(label, h("table", {}, head, h("tbody", {}, rows.map(row))));
 }
 
 function signed(gap, text) {

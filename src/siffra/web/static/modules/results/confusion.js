@@ -1,6 +1,6 @@
 // What networks take for what: rows are true classes, columns what a network said.
 
-import { fill, h } from "../dom.js";
+import { fill, h, scroller } from "../dom.js";
 import { number, t } from "../words.js";
 import { setsIn } from "./sets.js";
 import { switchOf } from "./switch.js";
@@ -13,9 +13,12 @@ export function confusion(runs) {
   function show(set) {
     fill(
       host,
-      runs.map(({ name, bySet }) =>
-        h("div", { class: "scroll" }, bySet[set] && matrix(bySet[set], name && `${name}: ${t(`set.${set}`)}`)),
-      ),
+      runs
+        .filter(({ bySet }) => bySet[set])
+        .map(({ name, bySet }) => {
+          const label = name && `${name}: ${t(`set.${set}`)}`;
+          return scroller(label ?? t("ui.run.confusion"), matrix(bySet[set], label));
+        }),
     );
   }
 

@@ -1,6 +1,6 @@
 // One lab in full: how far it has come, what it found, and every question with its curves.
 
-import { fill, h, refill, say } from "../dom.js";
+import { fill, h, refill, say, scroller } from "../dom.js";
 import { refusalOf } from "../server.js";
 import { to } from "../route.js";
 import { language, t } from "../words.js";
@@ -143,9 +143,8 @@ export function labView(main, id, query) {
       "section",
       {},
       h("h2", {}, t("head.experiments")),
-      h(
-        "div",
-        { class: "scroll" },
+      scroller(
+        t("head.experiments"),
         h(
           "table",
           {},

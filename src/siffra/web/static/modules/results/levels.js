@@ -2,7 +2,7 @@
 
 import { scaleOf, strip } from "../charts/strip.js";
 import { levelStyle } from "../colours.js";
-import { h } from "../dom.js";
+import { h, scroller } from "../dom.js";
 import { capital, has, number, percent, t } from "../words.js";
 import { alongKnob } from "./knob.js";
 import { measureName, measured, measuresOf, testSetsIn } from "./sets.js";
@@ -35,11 +35,7 @@ export function levelsTable(question, on) {
   const rows = question.levels.map((_, index) =>
     levelRow(question, index, on, { measures, drawn, scale, timed, collapse }),
   );
-  return h(
-    "div",
-    { class: "scroll" },
-    h("table", { class: "levels-table" }, h("thead", {}, head), h("tbody", {}, rows)),
-  );
+  return scroller(t("head.numbers"), h("table", { class: "levels-table" }, h("thead", {}, head), h("tbody", {}, rows)));
 }
 
 // Runs that diverged have no accuracy: a level of which all did has none to show.
@@ -104,13 +100,13 @@ export function crossing(question, on) {
       measured(question, level, on).text,
     );
   };
-  return h(
-    "div",
-    { class: "scroll" },
+  const name = t("ui.levels.crossing", { set: measureName(question, on) });
+  return scroller(
+    name,
     h(
       "table",
       { class: "crossing" },
-      h("caption", { class: "unseen" }, t("ui.levels.crossing", { set: measureName(question, on) })),
+      h("caption", { class: "unseen" }, name),
       h(
         "thead",
         {},

@@ -30,13 +30,15 @@ export function questionView(host, { on = "", chosen = () => {} } = {}) {
   const curvesTitle = h("h4");
   const knobTitle = h("h4");
   const note = h("p", { class: "soft" });
-  const curvesPart = h("figure", {}, curvesTitle, curvesHost, note);
-  const knobPart = h("figure", {}, knobTitle, knobHost);
+  // Until there is a question, what waits for it is all there is: no heading, and no chart without a name.
+  const head = h("div", { class: "row chart-head", hidden: true }, h("h3", {}, t("head.numbers")), switches);
+  const curvesPart = h("figure", { hidden: true }, curvesTitle, curvesHost, note);
+  const knobPart = h("figure", { hidden: true }, knobTitle, knobHost);
   const numbers = h("div");
   const results = h(
     "section",
     {},
-    h("div", { class: "row chart-head" }, h("h3", {}, t("head.numbers")), switches),
+    head,
     waiting,
     h("div", { class: "charts" }, curvesPart, knobPart),
     numbers,
@@ -50,6 +52,7 @@ export function questionView(host, { on = "", chosen = () => {} } = {}) {
 
   function draw() {
     const { lab, question } = known;
+    head.hidden = false;
     refill(card, [question.claims, question.answer, lab.provisional, lab.have, isComing(lab), question.levels.map(({ n }) => n)], () =>
       answerCard(lab, question),
     );
