@@ -46,6 +46,23 @@ def test_whatever_is_in_focus_is_marked(visit, view):
         assert marked, page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
 
 
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_first_stop_skips_to_what_the_view_shows(visit, view):
+    page = visit(view)
+    settled(page)
+    address = page.url
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    expect(page.locator(".skip")).to_be_in_viewport()
+
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    page.keyboard.press("Tab")
+
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+    assert page.url == address  # the view is in the address: it is not left
+
+
 def test_a_question_is_asked_with_the_keyboard_alone(visit, tiny, idle):
     page = visit(f"#/ask?vary=neurons:2,4&epochs=1&seeds=2&data={tiny}")
     settled(page)
