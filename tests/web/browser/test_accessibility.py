@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 from web.browser.conftest import PAINTED
 from web.browser.test_judge import drop, runs
 
 AXE = Path(__file__).with_name("axe") / "axe.min.js"
 # A theme changes colours alone, so that only what depends on them is looked at again.
 COLOURS = ["color-contrast", "link-in-text-block"]
-PHONE = {"width": 360, "height": 740}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 RUN = """async (rules) => {
   const only = rules ? { runOnly: { type: "rule", values: rules } } : {};
   const { violations } = await axe.run(document, { resultTypes: ["violations"], ...only });
