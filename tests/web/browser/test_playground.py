@@ -184,6 +184,9 @@ def test_nothing_is_judged_while_the_sheet_is_empty(page):
     for card in page.locator(".network-card").all():
         expect(card.locator(".says")).to_have_text("Draw a digit")
         expect(card.locator(".bars li.said")).to_have_count(0)
+    page.locator("[role=group] button").first.click()  # to be moved, which empties nothing
+    expect(page.locator(".network-card .says").first).to_have_text("Draw a digit")
+    page.locator("[role=group] button").nth(1).click()
     x, y = middle(page, ".stage")
     page.mouse.move(x, y - 40)
     page.mouse.down()

@@ -150,7 +150,8 @@ export function playground(main, { query }) {
     if (!state.pixels.some(Boolean)) {
       predict.stop();
       paint(seenAs, EMPTY, SIDE, SIDE);
-      cards.clear(state.mode === "draw" ? t("ui.play.empty") : "");
+      // Of a digit that is still being fetched nothing is said.
+      cards.clear(state.digit === null && state.pixels === drawing ? t("ui.play.empty") : "");
       return;
     }
     const what = state.digit === null ? { pixels: base64(state.pixels) } : { digit: state.digit };
