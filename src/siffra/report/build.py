@@ -30,7 +30,7 @@ from siffra.report.text.methods import facts, methods
 from siffra.report.text.narrative import busy_sentence
 from siffra.report.text.provenance import all_records, command, machines, proviso, shortened
 from siffra.report.text.surprises import missed, most_wrong, surprises
-from siffra.report.text.verdicts import claims_by, summary_sentence
+from siffra.report.text.verdicts import authors_sentence, claims_by, summary_sentence
 from siffra.training.examination import Examined
 from siffra.training.run import Record
 
@@ -98,7 +98,12 @@ def build(
         undecided=undecided(answers),
         course_text=course_text(words, answers),
         limits=limits(words, answers),
-        summary=summary_sentence(answers, words.language),
+        summary=" ".join(
+            filter(
+                None,
+                (summary_sentence(answers, words.language), authors_sentence(answers, words)),
+            )
+        ),
         surprises=tuple(
             Surprise(
                 question=surprise.question.question.id,

@@ -14,6 +14,7 @@ from siffra.lab.plan import plan
 from siffra.lab.stats import collapse, summaries
 from siffra.lab.stats.comparison import Comparison
 from siffra.lab.stats.diagnostics import WAYS, BySeed, Way, by_seed, places, shift_curve
+from siffra.lab.stats.rounds import involved
 from siffra.lab.stats.summaries import CONFIDENCE
 from siffra.lab.stats.time_to_target import targets_of, time_to_target
 from siffra.report.model import (
@@ -50,6 +51,7 @@ from siffra.report.text.messages import Words, capital
 from siffra.report.text.narrative import answer_sentences, no_time, remarks
 from siffra.report.text.searched import search_of
 from siffra.report.text.verdicts import (
+    SIFFRA,
     comparison,
     estimate_texts,
     evidence,
@@ -84,7 +86,9 @@ def build_question(
         retune=question.retune,
         fixed=dict(question.fixed),
         fixed_text=held_fixed(words, question),
-        claims=tuple(build_claim(claim, question, words) for claim in answer.claims),
+        claims=tuple(
+            build_claim(claim, question, words, runs_of(answer, claim)) for claim in answer.claims
+        ),
         levels=tuple(
             _level(level, has_best and i == answer.best, answer, words, examined)
             for i, level in enumerate(answer.levels)
@@ -121,10 +125,16 @@ def _unexamined(
     return words.count("head.unexamined", missing, of=len(runs)) if missing else ""
 
 
-def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words) -> Claim:
-    """A claim with its verdict."""
+def runs_of(answer: QuestionAnswer, claim: ClaimAnswer) -> int:
+    """The runs that each of a claim's levels has, or more."""
+    return min(len(answer.levels[i].records) for i in involved(claim.claim))
+
+
+def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words, runs: int = 0) -> Claim:
+    """A claim with its verdict; `runs` are those that each of its levels has by now."""
     claim, estimate = answer.claim, answer.estimate
     estimate_text, interval_text = estimate_texts(words, answer)
+    by = words.say(question.author_of(claim))
     return Claim(
         id=claim.id,
         say=words.say(claim.say),
@@ -132,7 +142,8 @@ def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words) -> C
         grade=answer.grade,
         basis=answer.basis,
         collapsed=answer.collapsed,
-        by=words.say(question.author_of(claim)) or None,
+        by=by or None,
+        by_text=words("claim.reading", by=by) if by == SIFFRA and not question.by else by,
         estimate=estimate.value if estimate else None,
         interval=(estimate.low, estimate.high) if estimate else None,
         n=len(estimate.values) if estimate else 0,
@@ -166,7 +177,7 @@ def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words) -> C
         interval_text=interval_text,
         confidence_text=numbers.confidence(words, estimate.confidence) if estimate else "",
         unbounded_text=unbounded_text(words, answer),
-        evidence=evidence(words, answer),
+        evidence=evidence(words, answer, runs),
         margin_text=words("claim.margin", margin=numbers.margin_words(words, claim))
         if estimate and claim.margin
         else "",

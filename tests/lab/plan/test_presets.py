@@ -189,7 +189,8 @@ def test_stand_ins_and_what_is_left_out_are_told_too(planned):
     lab = LAB.replace('id = "c"\nask = "?"', 'id = "c"\nask = "?"\nfrom_preset = "full"')
 
     assert shortened(words_in("sv"), planned(lab, preset="quick")) == (
-        "Receptet digits-1s ersätter digits-5s. Förinställningen quick utelämnar: c."
+        "digits-5s skulle ta för lång tid: digits-1s står i dess ställe. "
+        "Utelämnat i förinställningen quick, med sina påståenden: c."
     )
     assert shortened(words_in("en"), planned(lab, preset="quick", only=["experiments"])) == ""
     assert shortened(words_in("en"), planned(lab)) == ""

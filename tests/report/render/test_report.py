@@ -153,12 +153,12 @@ def test_an_answer_says_how_often_each_author_was_right(tmp_path):
     claims = report.questions[0].claims
     text = Page((tmp_path / "report.html").read_text("utf-8")).text
 
-    told = text[text.index("Right: ") :][:200]
+    told = text[text.index("Supported: ") :][:200]
     theirs, by_siffra = told.split(" (the lab's author). ")
     right = sum(c.code == "supported" for c in claims if not c.by)
     wrong = sum(c.code == "refuted" for c in claims if not c.by)
-    assert theirs.startswith(f"Right: {right}, wrong: {wrong}")
-    assert by_siffra.partition(" (siffra).")[0] in ("Right: 1", "Wrong: 1", "Open: 1")
+    assert theirs.startswith(f"Supported: {right}, refuted: {wrong}")
+    assert by_siffra.partition(" (siffra).")[0] in ("Supported: 1", "Refuted: 1", "Open: 1")
 
 
 @pytest.mark.usefixtures("unpainted")
@@ -394,13 +394,13 @@ def test_a_claim_that_is_not_the_authors_is_marked_wherever_theirs_stand(tmp_pat
     write_report(answers, tmp_path)
 
     page = (tmp_path / "report.html").read_text("utf-8")
-    chip = ' <span class="by">siffra</span>'
+    chip = ' <span class="by">siffra&#39;s reading of this sentence</span>'
     assert page.count(chip) == 2
     assert f"More.</a>{chip}" in page  # at a glance
     assert f"More.{chip}" in page  # among the question's claims
     text = (tmp_path / "report.md").read_text("utf-8")
-    assert "| a. More. (siffra) |" in text
-    assert ": More. (siffra)" in text
+    assert "| a. More. (siffra's reading of this sentence) |" in text
+    assert ": More. (siffra's reading of this sentence)" in text
 
 
 @pytest.mark.usefixtures("unpainted")

@@ -145,7 +145,7 @@ def test_what_is_shown_comes_first_then_what_is_likely_and_nothing_of_the_rest()
 def test_the_farthest_is_told_first_and_the_same_but_once():
     near, far = claimed(), claimed(estimate=points(0.5), on="moved")
 
-    (told,) = said(near, far, claimed("refuted", direction="worse"))
+    (told,) = said(near, far, near)
 
     assert told.startswith("shown: accuracy on the moved set is 50.00 percentage points higher")
     assert told.count(";") == 1
@@ -166,8 +166,30 @@ def test_in_swedish():
     )
 
     assert told == [
-        "visat: noggrannheten på testmängden är 1,30 procentenheter högre med 8 neuroner än med "
-        "16; noggrannheten på testmängden med 8 neuroner är 96,3 %, över 95 %",
+        "visat: noggrannheten på testmängden med 8 neuroner är 96,3 %, över 95 %; noggrannheten "
+        "på testmängden är 1,30 procentenheter högre med 8 neuroner än med 16",
         "troligt: noggrannheten på testmängden med 8 neuroner ligger inom 0,2 procentenheter från "
         "värdet med 16",
     ]
+
+
+def test_what_was_refuted_comes_first_and_is_never_among_the_rest():
+    near = [claimed("refuted", estimate=points(-0.002), on=on) for on in ("moved", "rotated")]
+    far = [claimed(estimate=points(0.01 * i)) for i in range(1, 7)]
+
+    (shown,) = said(*far, *near)
+    parts = shown.removeprefix("shown: ").split("; ")
+    assert [("the moved set" in p or "the rotated set" in p) for p in parts[:3]] == [
+        True,
+        True,
+        False,
+    ]
+    assert parts[-1] == "and 4 more verdicts"
+
+
+def test_the_first_sentence_says_how_long_was_trained_where_it_is_to():
+    answer = dataclasses.replace(ASKED, claims=(claimed(), claimed(grade="likely")))
+
+    shown, likely = decided_sentences(EN, answer, " after 3 epochs")
+    assert shown.startswith("shown after 3 epochs: ")
+    assert likely.startswith("likely: ")

@@ -279,3 +279,24 @@ def test_the_estimate_is_that_of_the_levels_themselves(moved, estimate, start):
     answer = dataclasses.replace(answer, claim=make_claim("c", "so", **moved))
 
     assert told(answer).startswith(start)
+
+
+def test_runs_that_came_after_a_verdict_are_told_apart_from_those_it_rests_on():
+    """The looks up to 40 seeds have been made: 20 of them would not show it."""
+    likely = claimed(grade="likely", look=14, seeds_needed=20)
+
+    assert evidence(EN, claimed(look=14), 40).endswith(
+        "; when decided (14 seeds; the table has 40 or more)"
+    )
+    assert evidence(EN, likely, 40).endswith("; likely as of 14 seeds (the table has 40 or more)")
+    assert evidence(EN, likely, 14).endswith("about 20 seeds would more likely than not show it")
+
+
+def test_an_estimate_from_a_few_runs_says_how_many_are_needed():
+    one = Estimate(0.8, math.nan, math.nan, 0.95, (0.8,), "difference", 0)
+    answer = dataclasses.replace(
+        claimed(verdict="inconclusive", grade=None, reason="too few seeds"), estimate=one
+    )
+
+    assert unbounded_text(EN, answer) == "1 run; 5 needed"
+    assert "(1 run; 5 needed)" in evidence(EN, answer)

@@ -46,6 +46,8 @@ class Claim(Part):
     """For either side, how many runs collapsed, of how many; empty where that was not judged."""
     by: str | None = None
     """Whose claim it is; null for the lab's author."""
+    by_text: str = ""
+    """The same as a report says it; empty for the lab's author."""
     estimate: Number = None
     """Level minus against, or level over against: see `scale`."""
     interval: Interval | None = None
@@ -131,6 +133,11 @@ class Claim(Part):
     def code(self) -> str:
         """The verdict with its grade as one word, for keys of the catalogue and for style."""
         return verdict_code(self.verdict, self.grade)
+
+    @property
+    def whose(self) -> str:
+        """Whose claim it is, as a report says it; "" for the lab's author."""
+        return self.by_text or self.by or ""
 
     @property
     def compared_first(self) -> str:

@@ -235,7 +235,7 @@ def _verdict(found: Claim | Interaction, words: Words) -> str:
 def _claim_line(claim: Claim) -> str:
     """A claim, and what its verdict rests on: in short, or the reason for none."""
     rests = claim.estimate_in_short or capital(claim.evidence)
-    whose = f" ({claim.by})" if claim.by else ""
+    whose = f" ({claim.whose})" if claim.whose else ""
     return f"{claim.say}{whose}  {rests}"
 
 

@@ -23,17 +23,24 @@ MOST_TOLD = 4
 """More claims of one grade are counted, not told: their verdicts stand below an answer."""
 
 
-def decided_sentences(words: Words, answer: QuestionAnswer) -> list[str]:
-    """What was shown, then what is likely, as far as claims say: a sentence each, or none."""
+def decided_sentences(words: Words, answer: QuestionAnswer, after: str = "") -> list[str]:
+    """What was shown, then what is likely, as far as claims say: a sentence each, or none.
+
+    `after` is how long was trained, where the first of them is to say it.
+    """
     decided = [claim for claim in answer.claims if claim.verdict in DECIDED]
     groups = {
         "shown": [claim for claim in decided if claim.grade != "likely"],
         "likely": [claim for claim in decided if claim.grade == "likely"],
     }
+    said = [(grade, claims) for grade, claims in groups.items() if claims]
     return [
-        words(f"decided.{grade}", parts=_phrases(words, answer.question, claims))
-        for grade, claims in groups.items()
-        if claims
+        words(
+            f"decided.{grade}",
+            after="" if i else after,
+            parts=_phrases(words, answer.question, claims),
+        )
+        for i, (grade, claims) in enumerate(said)
     ]
 
 
@@ -51,13 +58,21 @@ def factor_words(words: Words, ratio: Estimate) -> dict[str, str]:
 
 
 def _phrases(words: Words, question: Question, claims: Sequence[ClaimAnswer]) -> str:
-    """The phrases of the farthest claims, each once, and how many more there are."""
-    phrases: dict[str, None] = {}
-    for claim in sorted(claims, key=_margins, reverse=True):
-        phrases.setdefault(_phrase(words, question, claim))
-    shown, rest = list(phrases)[:MOST_TOLD], len(phrases) - MOST_TOLD
+    """The phrases of the farthest claims, each once, and how many more there are.
+
+    Those of refuted claims come first, and are always told.
+    """
+    phrases: dict[str, bool] = {}
+    for claim in sorted(claims, key=lambda c: (_is_refuted(c), _margins(c)), reverse=True):
+        phrases.setdefault(_phrase(words, question, claim), _is_refuted(claim))
+    most = max(MOST_TOLD, sum(phrases.values()))
+    shown, rest = list(phrases)[:most], len(phrases) - most
     shown += [words.count("decided.more", rest)] if rest > 0 else []
     return "; ".join(shown)
+
+
+def _is_refuted(answer: ClaimAnswer) -> bool:
+    return answer.verdict == "refuted"
 
 
 def _margins(answer: ClaimAnswer) -> float:

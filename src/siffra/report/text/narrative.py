@@ -45,15 +45,21 @@ def answer_sentences(answer: QuestionAnswer, words: Words) -> list[str]:
     """
     if not any(level.records for level in answer.levels):
         return [f"{capital(no_time(words, answer) or words('answer.nothing'))}."]
-    parts = decided_sentences(words, answer) or _nothing_shown(words, answer)
+    # Where training was cut short, whatever is said first of its results says how short it was.
+    is_cut = any(level.level.cut for level in answer.levels)
+    after = _after(words, answer, "head.after") if is_cut else ""
+    decided = decided_sentences(words, answer, after and f" {after}")
+    parts = decided or _nothing_shown(words, answer)
     parts = [*parts, no_time(words, answer)]
     if seen(answer):
         found = findings(answer)
-        parts += [added_sentence(words, found)] if found.recipe else _standing(words, answer, found)
+        prefix = "" if after and decided else _after(words, answer, "answer.after")
+        standing = _standing(words, answer, found, prefix)
+        parts += [added_sentence(words, found)] if found.recipe else standing
     parts += _mishaps(words, answer)
     parts += _edges(words, answer)
-    decided = [f"{capital(part)}." for part in parts if part]
-    return [*promise_kept(words, answer), *decided, *searched(words, answer)]
+    said = [f"{capital(part)}." for part in parts if part]
+    return [*promise_kept(words, answer), *said, *searched(words, answer)]
 
 
 def _nothing_shown(words: Words, answer: QuestionAnswer) -> list[str]:
@@ -124,7 +130,7 @@ def _at_the_edge(words: Words, edge: Edge) -> str:
     return words(f"table.edge_{edge.side}", knob=knob_name(words, edge.knob))
 
 
-def _standing(words: Words, answer: QuestionAnswer, found: Findings) -> list[str]:
+def _standing(words: Words, answer: QuestionAnswer, found: Findings, prefix: str = "") -> list[str]:
     """How the levels stand: in time, where that is asked, and on each set that is told of."""
     parts = [_stands(words, answer, standing) for standing in found.standings.values()]
     if is_about_time(answer):
@@ -132,10 +138,11 @@ def _standing(words: Words, answer: QuestionAnswer, found: Findings) -> list[str
     elif found.times:
         parts.insert(1, _apart(words, found, "times"))
     sentences = [part for part in parts if part]
-    return [_after(words, answer) + sentences[0], *sentences[1:]] if sentences else []
+    return [prefix + sentences[0], *sentences[1:]] if sentences else []
 
 
-def _after(words: Words, answer: QuestionAnswer) -> str:
+def _after(words: Words, answer: QuestionAnswer, key: str) -> str:
+    """`after 3 epochs`; "" where that is not one length of all runs."""
     records = [record for level in answer.levels for record in level.records]
     if any(isinstance(record.model, SteplessModel) for record in records):
         return ""
@@ -144,8 +151,8 @@ def _after(words: Words, answer: QuestionAnswer) -> str:
         return ""
     epochs = lengths.pop()
     if epochs == 1:
-        return words("answer.after.one")
-    return words("answer.after.other", n=value_name(words, epochs))
+        return words(f"{key}.one")
+    return words(f"{key}.other", n=value_name(words, epochs))
 
 
 def _stands(words: Words, answer: QuestionAnswer, standing: Standing) -> str:

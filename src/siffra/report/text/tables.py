@@ -86,7 +86,7 @@ def verdicts_table(words: Words, report: Report) -> Table:
     head = [words(f"table.{name}") for name in ("claim", "verdict", "estimate")]
     rows = [
         (
-            Cell(f"{place}{report.title_of(claim)}", "name long", claim.by or ""),
+            Cell(f"{place}{report.title_of(claim)}", "name long", claim.whose),
             Cell(claim.verdict_text, "name"),
             Cell(claim.estimate_in_short, "name"),
         )

@@ -7,7 +7,7 @@ from siffra.lab.answers import Answers, ClaimAnswer, Verdict
 from siffra.lab.plan.plan import Claim, Question
 from siffra.lab.stats import collapse
 from siffra.lab.stats.comparison import LARGE, Estimate
-from siffra.lab.stats.decisions import FEWEST_IF_LARGE
+from siffra.lab.stats.decisions import FEWEST_IF_LARGE, FEWEST_SEEDS
 from siffra.report.model.claims import DECIDED, VerdictsBy, count_grades, verdict_code
 from siffra.report.model.claims import Claim as Shown
 from siffra.report.text import numbers
@@ -15,6 +15,8 @@ from siffra.report.text.claimed import against_itself, against_number, claimed, 
 from siffra.report.text.labels import levels_name
 from siffra.report.text.messages import Words, capital, words_in
 
+SIFFRA = "siffra"
+"""By whom a lab file calls what siffra adds to a lab of somebody else's."""
 FEW_SEEDS = 20
 """A number of seeds up to this that would decide a claim is told as it is, a larger one roughly."""
 
@@ -72,8 +74,11 @@ def sides_name(words: Words, question: Question, levels: Sequence[int]) -> str:
     return name if len(levels) == 1 else words("mean_of", levels=name)
 
 
-def evidence(words: Words, answer: ClaimAnswer) -> str:
-    """Estimate, interval, n and margin, and what is unusual; for a claim without, why."""
+def evidence(words: Words, answer: ClaimAnswer, runs: int = 0) -> str:
+    """Estimate, interval, n and margin, and what is unusual; for a claim without, why.
+
+    `runs` are those of each of its levels by now: those that came after a verdict are not in it.
+    """
     parts = _collapsed(words, answer)
     if answer.estimate is not None:
         parts.append(_estimated(words, answer))
@@ -90,11 +95,12 @@ def evidence(words: Words, answer: ClaimAnswer) -> str:
     if answer.reason:
         parts += _reason(words, answer)
     if answer.look is not None:
-        parts.append(
-            words("likely_at" if answer.grade == "likely" else "decided_at", n=answer.look)
-        )
-    if answer.grade == "likely" and answer.seeds_needed is not None:
-        parts.append(words("needs_to_show", n=_about(answer.seeds_needed)))
+        at = "likely_at" if answer.grade == "likely" else "decided_at"
+        key = f"{at}_more" if runs > answer.look and not answer.claim.is_timed else at
+        parts.append(words(key, n=answer.look, runs=runs))
+    needed = answer.seeds_needed
+    if answer.grade == "likely" and needed is not None and (answer.claim.is_timed or needed > runs):
+        parts.append(words("needs_to_show", n=_about(needed)))
     return "; ".join(parts)
 
 
@@ -126,8 +132,14 @@ def summary_sentence(answers: Answers, language: str = "en") -> str:
     )
 
 
+def authors_sentence(answers: Answers, words: Words) -> str:
+    """Who siffra is, that a lab file names as an author beside its own; "" where it does not."""
+    authors = claims_by(answers, words)
+    return words("summary.siffra") if {"", SIFFRA} <= authors.keys() else ""
+
+
 def score(words: Words, claims: Sequence[Shown]) -> str:
-    """How many of a question's claims are right and how many wrong, author by author."""
+    """How many of a question's claims are supported and how many refuted, author by author."""
     by_author: dict[str, list[Shown]] = {}
     for claim in claims:
         by_author.setdefault(claim.by or "", []).append(claim)
@@ -161,13 +173,23 @@ def estimate_texts(words: Words, answer: ClaimAnswer) -> tuple[str, str]:
 
 
 def unbounded_text(words: Words, answer: ClaimAnswer) -> str:
-    """What an interval lacks that bounds nothing; "" of one that does, or where that is told."""
+    """What an interval lacks that bounds nothing; "" of one that does, or where that is told.
+
+    Before a first look, how many runs there are of those that it takes.
+    """
     estimate = answer.estimate
+    if estimate is not None and _is_early(answer):
+        return words.count("few_runs", len(estimate.values), needed=FEWEST_SEEDS)
     if estimate is None or estimate.censored or not _has_interval(answer, estimate):
         return ""
     if estimate_texts(words, answer)[1]:
         return ""
     return words("unbounded", n=len(estimate.values))
+
+
+def _is_early(answer: ClaimAnswer) -> bool:
+    """Whether there are runs to estimate from, and fewer than any verdict takes."""
+    return answer.reason in ("too few seeds", "no time") and not answer.claim.is_timed
 
 
 def _has_interval(answer: ClaimAnswer, estimate: Estimate) -> bool:
@@ -186,7 +208,7 @@ def _estimated(words: Words, answer: ClaimAnswer) -> str:
     if not interval:
         says_nothing = answer.reason == "no variation" or not _is_a_point(estimate)
         key = "evidence_alone" if says_nothing else "evidence_same"
-    if missing := unbounded_text(words, answer):
+    if not interval and (missing := unbounded_text(words, answer)):
         key, interval = "evidence_unbounded", missing
     text = words(key, value=value, level=level, interval=interval, n=len(estimate.values))
     return words(f"{_basis(answer)}.trained", estimate=text) if _some(answer.collapsed) else text
