@@ -122,3 +122,10 @@ class TestCollapsed:
 
 def test_times_of_whole_runs_are_marked_as_such():
     assert "Run time (s)" in columns(asked([]))
+
+
+def test_where_no_level_has_a_median_of_seconds_there_is_no_column_of_dashes():
+    found = columns(asked([dataclasses.replace(TARGET, target=0.9999)]))
+
+    assert not any("seconds to" in name for name in found)
+    assert any("epochs to" in name for name in found)  # which says how many never got there

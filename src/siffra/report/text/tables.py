@@ -190,6 +190,9 @@ def _table(
     for targets in zip(*by_level, strict=True):
         head += [Cell(capital(text), "number") for text in _target_names(words, targets[0])]
         columns += zip(*(_target_cells(words, target) for target in targets), strict=True)
+        if all(cell.text == "–" for cell in columns[-1]):  # nor is there a median of epochs
+            head.pop()
+            columns.pop()
     if any(row.collapsed for row in rows):
         head.append(Cell(capital(words(failure_heading(metrics))), "number"))
         columns.append([_collapsed(words, row) for row in rows])
