@@ -419,3 +419,16 @@ def test_a_caption_quotes_no_run_times_of_a_busy_machine():
     assert busy is not None
     assert "training time from" in told.caption
     assert "training time" not in busy.caption
+
+
+def test_nor_does_that_of_experiments():
+    answers = study(epochs=2)
+    load = Load(wall=9.0, cpu=3.0, waited=6.0)
+    busy = [
+        replace(e, records=tuple(run.model_copy(update={"load": load}) for run in e.records))
+        for e in answers.experiments
+    ]
+    told = figures_of_experiments(answers, WORDS, None)[0].caption
+    said = figures_of_experiments(replace(answers, experiments=tuple(busy)), WORDS, None)[0].caption
+    assert f"{GAP}s" in told
+    assert f"{GAP}s" not in said

@@ -75,7 +75,9 @@ def caption(experiments: Sequence[ExperimentAnswer], words: Words) -> str:
     best = max(seen, key=lambda e: e.accuracy["test"].mean)
     fast = min(seen, key=lambda e: e.seconds.mean)
     key, values = "caption.experiments_both", _values("", best, words)
-    if best is not fast:
+    if any(record.is_busy for e in seen for record in e.records):
+        key = "caption.experiments_busy"
+    elif best is not fast:
         key, values = "caption.experiments_seen", values | _values("fast_", fast, words)
     values["best"] = words.say(best.experiment.name)
     values["fast"] = words.say(fast.experiment.name)
