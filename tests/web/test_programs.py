@@ -77,12 +77,13 @@ class TestTable:
             conditions(["nothing = 1"], OWN)
 
 
-def test_two_of_them_are_compared_by_metric():
-    told = compared(A, B)
+def test_several_of_them_are_compared_by_metric_each_with_the_first():
+    comparison = compared([A, B, FAILED])
 
-    assert told["differing"] == {"lr": [0.1, 0.3]}
-    assert told["difference"]["metrics"]["val_loss"] == pytest.approx(0.1)
-    assert compared(A, FAILED)["difference"]["metrics"] == {}
+    assert comparison["differing"]["lr"][:2] == [0.1, 0.3]
+    succeeded, failed = comparison["differences"]
+    assert succeeded["metrics"]["val_loss"] == pytest.approx(0.1)
+    assert failed["metrics"] == {}
 
 
 def test_one_has_its_program_and_why_it_failed_and_no_command_of_siffra_s():
