@@ -31,7 +31,8 @@ def for_page(drawing: Drawing) -> str:
     """
     if drawing.kind == "png":
         encoded = base64.b64encode(drawing.content).decode("ascii")
-        return f'<img src="data:image/png;base64,{encoded}" alt="">'
+        kind = ' class="pictures"' if drawing.name.endswith("mistakes") else ""
+        return f'<img{kind} src="data:image/png;base64,{encoded}" alt="">'
     svg = drawing.content.decode("utf-8")
     svg = svg[svg.index("<svg") :]
     # A page has one style sheet, and no room for metadata.

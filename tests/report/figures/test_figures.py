@@ -13,8 +13,9 @@ from report.fake_answers import make_answers, make_question, study
 from siffra.config import Setting
 from siffra.lab.plan.plan import Experiment
 from siffra.lab.stats.summaries import Summary, summarise, summarise_accuracy
-from siffra.report.figures import confusion, figure_of, figures_of_experiments, for_page
-from siffra.report.figures.levels import beside
+from siffra.report.drawing import Drawing
+from siffra.report.figures import confusion, figure_of, figures_of_experiments, for_page, style
+from siffra.report.figures.levels import beside, lowest_shown
 from siffra.report.figures.style import colours, house_style, spread
 from siffra.report.text.labels import level_name, on_a_scale
 from siffra.report.text.messages import GAP, words_in
@@ -88,12 +89,51 @@ def test_any_number_of_levels_can_be_drawn(kind, levels):
     assert ET.fromstring(draw(kind, levels).content).tag.endswith("svg")
 
 
-def test_a_figure_that_would_make_a_large_svg_is_a_png():
+def test_a_figure_that_would_make_a_large_svg_is_a_png(monkeypatch):
+    monkeypatch.setattr(style, "_LARGE", 100_000)
     drawing = draw("confusion", NEURONS)
 
     assert drawing.kind == "png"
     assert drawing.content.startswith(b"\x89PNG")
     assert for_page(drawing).startswith('<img src="data:image/png;base64,')
+
+
+def test_of_many_levels_a_caption_says_how_many_are_shown():
+    (answer,) = make_answers([make_question("a", NEURONS, ["confusion"])], seeds=2).questions
+    sketch = figure_of("confusion", answer, WORDS, None)
+
+    assert sketch
+    shown = len(confusion.shown(answer))
+    assert (
+        f"f {len(NEURONS)} levels, the first {shown - 1} and the best are shown" in sketch.caption
+    )
+
+
+def test_runs_near_chance_stand_below_an_axis_that_follows_those_that_train():
+    (answer,) = make_answers([make_question("a", RATES, ["levels"])], seeds=3).questions
+    low, high = answer.levels
+    runs = [
+        run.model_copy(update={"accuracy": run.accuracy | {"test": 0.1}}) for run in low.records
+    ]
+    near_chance = replace(answer, levels=(replace(low, records=tuple(runs)), high))
+    trains = [run.accuracy["test"] for run in high.trained]
+    bottom = lowest_shown(near_chance, "test")
+    legend = "runs near chance, below the axis, with their number"
+
+    assert lowest_shown(answer, "test") is None
+    assert bottom is not None
+    assert 0.1 < bottom < min(trains)
+    assert {legend, "3"} <= set(texts(draw_question("levels", near_chance)))
+    assert legend not in texts(draw_question("levels", answer))
+
+
+def test_a_dark_page_turns_images_of_diagrams_but_not_those_of_pictures():
+    of_pictures, of_a_diagram = (
+        for_page(Drawing(name, "png", b"")) for name in ("a-mistakes", "a-confusion")
+    )
+
+    assert 'class="pictures"' in of_pictures
+    assert "class" not in of_a_diagram
 
 
 @pytest.mark.parametrize(("kind", "epochs"), [("curves", 2), ("levels", 1)])

@@ -131,7 +131,7 @@ def figure_of(
     if kind == "confusion":
         shown = confusion.shown(answer)
         names = [level_name(words, level.level) for level in shown]
-        more = words("caption.some_levels", n=len(judged)) if len(shown) < len(judged) else ""
+        more = _some(words, "caption.some_levels", len(shown), len(judged))
         return _confusion(name, shown, names, words, more)
     module = _OF_RECORDS[kind]
     return Sketch(name, module.caption(answer, words), partial(module.draw, answer, words))
@@ -149,7 +149,7 @@ def figures_of_experiments(
     sketches = [Sketch("experiments", experiments.caption(every, words), draw)]
     for kind in () if every[0].experiment.metrics else OF_EXPERIMENTS:
         shown, name = experiments.shown(kind, every), f"experiments-{kind}"
-        more = words("caption.some_experiments", n=trained) if len(shown) < trained else ""
+        more = _some(words, "caption.some_experiments", len(shown), trained)
         if kind == "confusion":
             names = [words.say(e.experiment.name) for e in shown]
             sketch = _confusion(name, shown, names, words, more)
@@ -158,6 +158,11 @@ def figures_of_experiments(
             sketch = _of_networks(kind, name, (named, named), words, examined, more=more)
         sketches += [sketch] if sketch else []
     return tuple(sketches)
+
+
+def _some(words: Words, key: str, shown: int, of: int) -> str:
+    """That only the first ones and the best are shown; "" if all are."""
+    return words(key, n=of, first=shown - 1) if shown < of else ""
 
 
 def _confusion(

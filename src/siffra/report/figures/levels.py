@@ -31,6 +31,7 @@ from siffra.report.text.labels import (
     spans_decades,
 )
 from siffra.report.text.messages import Words, capital
+from siffra.training.run import Record
 
 _COLOUR, _REPORTED = style.OKABE_ITO[0], style.OKABE_ITO[1]
 _HOLLOW = 3.0
@@ -39,6 +40,10 @@ _DOTS, _DOT = 46, 0.013
 """How many points fit under each other in a panel, and how much of its width one takes."""
 _AXIS = 44
 """About how many characters of tick labels fit under a panel."""
+_SQUASHED = 3
+"""Runs near chance leave the axis where they would make it this many times as long."""
+_NEAR_CHANCE = 0.15
+"""Of the way from chance to all images right."""
 
 
 def draw(answer: QuestionAnswer, words: Words) -> Figure:
@@ -55,6 +60,7 @@ def draw(answer: QuestionAnswer, words: Words) -> Figure:
         axis.set_title(capital(words(f"set.{name}")))
         axis.set_ylabel(words("figure.accuracy"))
         axis.yaxis.set_major_formatter(style.percent_axis(words))
+        _leave_out_those_near_chance(axis, answer, places, name)
     for axis, metric in zip(axes, metrics, strict=False):
         name = metric.name
         _panel(axis, answer, places, name, lambda level, name=name: level.metrics[name])
@@ -212,6 +218,43 @@ def _panel(
         axis.plot(*np.array(means).T.reshape(2, -1), color=_COLOUR, lw=1.0, alpha=0.55, zorder=2)
 
 
+def lowest_shown(answer: QuestionAnswer, name: str) -> float | None:
+    """Where the axis of accuracy on a set begins, above runs near chance; None if it shows all.
+
+    It follows the runs that train, where the others would squash them.
+    """
+    runs = [run for level in answer.levels for run in level.trained if name in run.accuracy]
+    trains = [run.accuracy[name] for run in runs if not _is_near_chance(run)]
+    theirs = [level.level.reported[name] for level in answer.levels if name in level.level.reported]
+    if not trains:
+        return None
+    low, high = min(trains + theirs), max(trains + theirs)
+    lowest, below = min(run.accuracy[name] for run in runs), low - 0.1 * (high - low)
+    return below if high - lowest > _SQUASHED * (high - low) and lowest < below else None
+
+
+def _is_near_chance(run: Record) -> bool:
+    if "test" not in run.confusion:
+        return run.collapsed
+    chance = 1 / len(run.confusion["test"])
+    return run.accuracy["test"] < chance + _NEAR_CHANCE * (1 - chance)
+
+
+def _leave_out_those_near_chance(
+    axis: Axes, answer: QuestionAnswer, places: Sequence[float], name: str
+) -> None:
+    """Begin the axis above runs near chance; an arrow at its lower edge has their number."""
+    bottom = lowest_shown(answer, name)
+    if bottom is None:
+        return
+    axis.set_ylim(bottom=bottom)
+    at_edge = axis.get_xaxis_transform()
+    for place, level in zip(places, answer.levels, strict=True):
+        if below := sum(run.accuracy.get(name, bottom) < bottom for run in level.trained):
+            axis.plot(place, 0.03, "v", color=_COLOUR, ms=5, transform=at_edge, clip_on=False)
+            axis.text(place, 0.06, str(below), ha="center", fontsize=7, transform=at_edge)
+
+
 def _heights(
     summaries: Sequence[Summary], reported: str
 ) -> Callable[[Sequence[float]], list[float]]:
@@ -332,6 +375,9 @@ def _legend(figure: Figure, answer: QuestionAnswer, words: Words) -> None:
     if any(level.diverged for level in answer.levels):
         handles.append(Line2D([], [], ls="", marker="x", color=_COLOUR, ms=4.5))
         labels.append(words("figure.diverged"))
+    if any(lowest_shown(answer, name) is not None for name in sets_of(answer.levels)):
+        handles.append(Line2D([], [], ls="", marker="v", color=_COLOUR, ms=5))
+        labels.append(words("figure.near_chance"))
     if any(level.level.reported for level in answer.levels):
         handles.append(Line2D([], [], ls="", marker="D", mfc="none", mec=_REPORTED, ms=5.5))
         labels.append(words("figure.reported"))

@@ -90,7 +90,7 @@ _LINE = 0.062
 """Of a panel's height, what a line of small text takes."""
 _COLOURS = 256
 """Of a PNG."""
-_LARGE = 300_000
+_LARGE = 400_000
 """Bytes."""
 
 
