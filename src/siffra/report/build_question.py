@@ -50,6 +50,7 @@ from siffra.report.text.labels import (
 from siffra.report.text.messages import Words, capital
 from siffra.report.text.narrative import answer_sentences, no_time, remarks
 from siffra.report.text.searched import search_of
+from siffra.report.text.surprises import missed
 from siffra.report.text.verdicts import (
     SIFFRA,
     comparison,
@@ -135,6 +136,7 @@ def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words, runs
     claim, estimate = answer.claim, answer.estimate
     estimate_text, interval_text = estimate_texts(words, answer)
     by = words.say(question.author_of(claim))
+    is_missed = answer.verdict == "refuted" and estimate and answer.basis != "collapse"
     return Claim(
         id=claim.id,
         say=words.say(claim.say),
@@ -173,6 +175,7 @@ def build_claim(answer: ClaimAnswer, question: plan.Question, words: Words, runs
         epochs=claim.epochs,
         verdict_text=verdict_name(words, answer),
         compared=comparison(words, claim, question),
+        missed_text=f"{capital(missed(words, answer))}." if is_missed else "",
         estimate_text=estimate_text,
         interval_text=interval_text,
         confidence_text=numbers.confidence(words, estimate.confidence) if estimate else "",

@@ -111,6 +111,8 @@ class Claim(Part):
     """The verdict in words."""
     compared: str = ""
     """What is compared with what."""
+    missed_text: str = ""
+    """What was claimed and what was measured, of a refuted claim about a difference."""
     estimate_text: str = ""
     """The estimate alone, in words; empty where there is none."""
     interval_text: str = ""
