@@ -223,13 +223,18 @@ def lowest_shown(answer: QuestionAnswer, name: str) -> float | None:
 
     It follows the runs that train, where the others would squash them.
     """
-    runs = [run for level in answer.levels for run in level.trained if name in run.accuracy]
-    trains = [run.accuracy[name] for run in runs if not _is_near_chance(run)]
+    runs = [
+        (accuracy, _is_near_chance(run))
+        for level in answer.levels
+        for run in level.trained
+        if (accuracy := run.accuracy.get(name)) is not None
+    ]
+    trains = [accuracy for accuracy, is_near_chance in runs if not is_near_chance]
     theirs = [level.level.reported[name] for level in answer.levels if name in level.level.reported]
     if not trains:
         return None
     low, high = min(trains + theirs), max(trains + theirs)
-    lowest, below = min(run.accuracy[name] for run in runs), low - 0.1 * (high - low)
+    lowest, below = min(accuracy for accuracy, _ in runs), low - 0.1 * (high - low)
     return below if high - lowest > _SQUASHED * (high - low) and lowest < below else None
 
 
@@ -237,7 +242,7 @@ def _is_near_chance(run: Record) -> bool:
     if "test" not in run.confusion:
         return run.collapsed
     chance = 1 / len(run.confusion["test"])
-    return run.accuracy["test"] < chance + _NEAR_CHANCE * (1 - chance)
+    return (run.accuracy["test"] or 0.0) < chance + _NEAR_CHANCE * (1 - chance)
 
 
 def _leave_out_those_near_chance(
@@ -250,7 +255,7 @@ def _leave_out_those_near_chance(
     axis.set_ylim(bottom=bottom)
     at_edge = axis.get_xaxis_transform()
     for place, level in zip(places, answer.levels, strict=True):
-        if below := sum(run.accuracy.get(name, bottom) < bottom for run in level.trained):
+        if below := sum((run.accuracy.get(name) or bottom) < bottom for run in level.trained):
             axis.plot(place, 0.03, "v", color=_COLOUR, ms=5, transform=at_edge, clip_on=False)
             axis.text(place, 0.06, str(below), ha="center", fontsize=7, transform=at_edge)
 
