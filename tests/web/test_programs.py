@@ -82,7 +82,7 @@ def test_several_of_them_are_compared_by_metric_each_with_the_first():
 
     assert comparison["differing"]["lr"][:2] == [0.1, 0.3]
     succeeded, failed = comparison["differences"]
-    assert succeeded["metrics"]["val_loss"] == pytest.approx(0.1)
+    assert succeeded["metrics"]["val_loss"] == pytest.approx(-0.1)  # B less A
     assert failed["metrics"] == {}
 
 
