@@ -245,7 +245,7 @@ def test_experiments_are_looked_at_closer_however_many_there_are(kind, count):
     assert sketch.caption.endswith(".")
     assert len(re.findall(r"\.(?= [A-Z]|$)", sketch.caption)) <= 2
     few = count == 6 and kind in ("confusion", "mistakes")
-    assert ("of 6 experiments, the first and the best" in sketch.caption) == few
+    assert ("of 6 experiments, the first 3 and the best" in sketch.caption) == few
 
 
 def test_without_examinations_experiments_have_what_their_records_tell():
