@@ -41,11 +41,11 @@ JSON = b'[{"lr": 1, "seed": 0, "acc": 0.5}, {"lr": 2, "seed": 0, "acc": 0.7}]'
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("runs.csv.gz", gzip.compress(TEXT)),
+        ("runs.csv.gz", gzip.compress(TEXT, mtime=0)),
         ("runs.csv.bz2", bz2.compress(TEXT)),
         ("runs.csv.xz", lzma.compress(TEXT)),
         ("runs.zip", zipped(**{"some/runs.csv": TEXT, "__MACOSX/runs.csv": b"x"})),
-        ("named_otherwise.csv", gzip.compress(TEXT)),
+        ("named_otherwise.csv", gzip.compress(TEXT, mtime=0)),
     ],
 )
 def test_a_compressed_table_is_the_table(tmp_path, written, unpacked_to, name, content):
@@ -61,7 +61,7 @@ def test_a_compressed_table_is_the_table(tmp_path, written, unpacked_to, name, c
 
 def test_json_and_parquet_may_be_compressed_too(tmp_path):
     for name, content in (("runs.json.gz", JSON), ("runs.parquet.gz", runs_parquet([{"lr": 1}]))):
-        (tmp_path / name).write_bytes(gzip.compress(content))
+        (tmp_path / name).write_bytes(gzip.compress(content, mtime=0))
 
         assert read_results(tmp_path / name).columns["lr"][0] == 1
 
@@ -69,16 +69,22 @@ def test_json_and_parquet_may_be_compressed_too(tmp_path):
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        (gzip.compress(gzip.compress(TEXT)), "an archive of several files, or compressed twice"),
-        (gzip.compress(bytes(257) + b"ustar" + bytes(250)), "an archive of several files, or"),
-        (gzip.compress(TEXT)[:-9], "damaged, or not compressed as its start says"),
+        (
+            gzip.compress(gzip.compress(TEXT), mtime=0),
+            "an archive of several files, or compressed twice",
+        ),
+        (
+            gzip.compress(bytes(257) + b"ustar" + bytes(250), mtime=0),
+            "an archive of several files, or",
+        ),
+        (gzip.compress(TEXT, mtime=0)[:-9], "damaged, or not compressed as its start says"),
         (bz2.compress(TEXT)[:-9], "damaged, or not compressed as its start says"),
         (lzma.compress(TEXT)[:-9], "damaged, or not compressed as its start says"),
         (zipped(a=TEXT)[:-9], "damaged, or not compressed as its start says"),
         (zipped(a=TEXT, b=TEXT), "ZIP archives with one file in them, and here are `a`, `b`"),
         (zipped(**{"[Content_Types].xml": b"", "xl/workbook.xml": b""}), "a workbook or another"),
-        (gzip.compress(b"lr,lr\n1,2\n"), "two columns are called `lr`"),
-        (gzip.compress(b'[{"lr": 1}, 3]'), "row 2 is 3"),
+        (gzip.compress(b"lr,lr\n1,2\n", mtime=0), "two columns are called `lr`"),
+        (gzip.compress(b'[{"lr": 1}, 3]', mtime=0), "row 2 is 3"),
     ],
 )
 def test_what_is_refused_is_the_file_that_was_named(tmp_path, unpacked_to, content, line):
@@ -95,7 +101,7 @@ def test_what_is_refused_is_the_file_that_was_named(tmp_path, unpacked_to, conte
     assert not list(unpacked_to.iterdir())
 
 
-@pytest.mark.parametrize("content", [gzip.compress(TEXT), zipped(runs=TEXT)])
+@pytest.mark.parametrize("content", [gzip.compress(TEXT, mtime=0), zipped(runs=TEXT)])
 def test_what_unpacks_to_too_much_is_left_at_the_limit(tmp_path, monkeypatch, unpacked_to, content):
     monkeypatch.setattr(compressed, "_LARGEST", len(TEXT) - 1)
     path = tmp_path / "bomb"
@@ -120,7 +126,7 @@ def test_an_encrypted_archive_is_refused(tmp_path):
 
 def test_a_full_disk_is_not_a_damaged_file(tmp_path, monkeypatch):
     path = tmp_path / "runs.csv.gz"
-    path.write_bytes(gzip.compress(TEXT))
+    path.write_bytes(gzip.compress(TEXT, mtime=0))
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
