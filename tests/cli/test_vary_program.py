@@ -279,7 +279,7 @@ class TestFailures:
         ("line", "why"),
         [
             ("print('loss', sys.argv[1])", "--read"),
-            ("print('{\"loss\":', sys.argv[1], '}', file=sys.stderr)", "on stdout, in whole lines"),
+            ("print('{\"loss\":', sys.argv[1], '}', file=sys.stderr)", "on stdout, as JSON in"),
             ('print(\'{"loss": "%s"}\' % sys.argv[1])', "is the text '0"),
         ],
     )

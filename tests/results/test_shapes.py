@@ -144,7 +144,7 @@ def test_the_history_of_a_single_run_is_one_run(written):
     table = read_results(written(text))
 
     assert len(table) == 1
-    with pytest.raises(ResultsError, match=r"nothing varies but seeds and metrics"):
+    with pytest.raises(ResultsError, match=r"it has one run"):
         find_roles(table)
 
 

@@ -4,7 +4,6 @@ Results go to stdout, progress to stderr. The commands stand in files of their o
 what is heavy to import, they import when they are called, so that `siffra --help` is instant.
 """
 
-import gc
 import io
 import os
 import sys
@@ -50,11 +49,6 @@ app.add_typer(data, name="data")
 app.add_typer(runs, name="runs")
 
 
-_GARBAGE = 100_000
-"""Objects that are made before Python looks for cycles among them: results and modules have few,
-and to look after every 700 takes a tenth of the time of a command on 10,000 runs."""
-
-
 def _print_version(wanted: bool) -> None:
     if wanted:
         import siffra
@@ -92,7 +86,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     The code is 0 for done, 1 if whoever read the output has gone, 2 for a mistake of the user's
     or something that the machine lacks, and 128 and a signal's number if that ended it.
     """
-    gc.set_threshold(_GARBAGE)
     _open_streams()
     log_to_stderr()
     signals = Signals()
