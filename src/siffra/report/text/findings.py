@@ -126,7 +126,8 @@ def training(answer: QuestionAnswer) -> list[LevelAnswer]:
 
 def is_judged(answer: QuestionAnswer, *levels: LevelAnswer) -> bool:
     """Whether all of these levels of a question had a first look."""
-    return all(any(level is judged for judged in answer.judged) for level in levels)
+    unjudged = [answer.levels[i] for i in answer.untrained]
+    return not any(level is other for level in levels for other in unjudged)
 
 
 def trained_runs(level: LevelAnswer) -> list[Record]:
